@@ -1,0 +1,161 @@
+// (policy, route) → accept or reject, what to change, and the term that decided. Done in two steps, so that a prefix costs a
+// few comparisons of words: `prepare` asks what an attribute set and its source alone decide and leaves the terms that
+// may hold; `evaluate` asks those for the prefix. Which actions apply is answered with one and the same array object
+// for the same terms, so that callers can remember what the actions made of an attribute set.
+
+import type { PrefixWords } from '../route/route.ts';
+import { applyActions, changes } from './actions.ts';
+import {
+  type FactCondition,
+  factCondition,
+  type PrefixCondition,
+  prefixCondition,
+  type RouteFacts,
+} from './match.ts';
+import type { Action, Policy, Term } from './policy.ts';
+
+export interface Verdict {
+  readonly accepted: boolean;
+  /** Name of the term that decided; undefined when none did. */
+  readonly term: string | undefined;
+  /** Changes to make, in order; the same object for the same terms. */
+  readonly actions: readonly Action[];
+}
+
+/** What is left of a policy once all but the prefix of a route is known. */
+export interface PreparedPolicy {
+  /** @returns a verdict object that may be shared: do not keep it as a key, keep its `actions`. */
+  evaluate(prefix: PrefixWords): Verdict;
+}
+
+export interface CompiledPolicy {
+  readonly policy: Policy;
+  /** A verdict may depend on the interface of a next hop, so it is to be asked again when that changes. */
+  readonly usesInterface: boolean;
+  prepare(facts: RouteFacts): PreparedPolicy;
+}
+
+interface CompiledTerm {
+  readonly index: number;
+  readonly term: Term;
+  readonly prefix: PrefixCondition | undefined;
+  readonly facts: FactCondition | undefined;
+  /** Goes on, and a later term looks at what this one's actions change. */
+  readonly preparesAnew: boolean;
+}
+
+/** The actions of the terms that matched so far, as a tree: the same way down ends at the same array. */
+interface Chain {
+  readonly actions: readonly Action[];
+  readonly longer: Map<number, Chain>;
+}
+
+/** Lists of terms that hold for some set of attributes, kept to be shared. */
+const MAX_PLANS = 256;
+
+export function compilePolicy(policy: Policy): CompiledPolicy {
+  const compiled = new Compiled(policy);
+  return {
+    policy,
+    usesInterface: policy.terms.some(({ match }) => match.interfaces !== undefined),
+    prepare: (facts) => new Prepared(compiled, 0, facts, compiled.start),
+  };
+}
+
+class Compiled {
+  readonly start: Chain = { actions: [], longer: new Map() };
+  readonly terms: readonly CompiledTerm[];
+  readonly verdict = { accepted: false, term: undefined as string | undefined, actions: this.start.actions };
+  private readonly plans = new Map<string, readonly CompiledTerm[]>();
+
+  constructor(readonly policy: Policy) {
+    this.terms = policy.terms.map((term, index) => ({
+      index,
+      term,
+      prefix: prefixCondition(term.match),
+      facts: factCondition(term.match),
+      preparesAnew:
+        term.verdict === 'next' &&
+        policy.terms
+          .slice(index + 1)
+          .some(({ match }) => term.actions.some((action) => match[changes(action)] !== undefined)),
+    }));
+  }
+
+  /** The terms from an index on whose conditions hold, those on the prefix aside. Few different ones, so they are shared. */
+  plan(from: number, facts: RouteFacts): readonly CompiledTerm[] {
+    let key = `${from}`;
+    for (let i = from; i < this.terms.length; i++) {
+      if (this.terms[i]!.facts?.(facts) === false) key += ` ${i}`;
+    }
+    let plan = this.plans.get(key);
+    if (plan === undefined) {
+      const missing = new Set(key.split(' ').slice(1).map(Number));
+      plan = this.terms.filter(({ index }) => index >= from && !missing.has(index));
+      if (this.plans.size >= MAX_PLANS) this.plans.clear();
+      this.plans.set(key, plan);
+    }
+    return plan;
+  }
+}
+
+class Prepared implements PreparedPolicy {
+  private readonly plan: readonly CompiledTerm[];
+  private later: Map<Chain, Prepared> | undefined;
+
+  constructor(
+    private readonly compiled: Compiled,
+    from: number,
+    private readonly facts: RouteFacts,
+    private readonly chain: Chain,
+  ) {
+    this.plan = compiled.plan(from, facts);
+  }
+
+  evaluate(prefix: PrefixWords): Verdict {
+    const { verdict, policy } = this.compiled;
+    let { chain } = this;
+    for (let i = 0; i < this.plan.length; i++) {
+      const compiled = this.plan[i]!;
+      if (compiled.prefix?.(prefix) === false) continue;
+      const { term } = compiled;
+      if (term.actions.length > 0) chain = extend(chain, compiled);
+      if (compiled.preparesAnew) return this.after(compiled, chain).evaluate(prefix);
+      if (term.verdict === 'next') continue;
+      return answer(verdict, term.verdict, term.name, chain);
+    }
+    return answer(verdict, policy.otherwise, undefined, chain);
+  }
+
+  private after({ index, term }: CompiledTerm, chain: Chain): Prepared {
+    this.later ??= new Map();
+    let next = this.later.get(chain);
+    if (next === undefined) {
+      const attributes = applyActions(this.facts.attributes, term.actions);
+      next = new Prepared(this.compiled, index + 1, { ...this.facts, attributes }, chain);
+      this.later.set(chain, next);
+    }
+    return next;
+  }
+}
+
+function answer(
+  verdict: { -readonly [K in keyof Verdict]: Verdict[K] },
+  decision: 'accept' | 'reject',
+  term: string | undefined,
+  { actions }: Chain,
+): Verdict {
+  verdict.accepted = decision === 'accept';
+  verdict.term = term;
+  verdict.actions = actions;
+  return verdict;
+}
+
+function extend(chain: Chain, { index, term }: CompiledTerm): Chain {
+  let next = chain.longer.get(index);
+  if (next === undefined) {
+    next = { actions: [...chain.actions, ...term.actions], longer: new Map() };
+    chain.longer.set(index, next);
+  }
+  return next;
+}

@@ -1,0 +1,215 @@
+// Prefix → dense id, for one family.                                                                        [hot]
+//
+//   slots    Int32[2^k]   id + 1 at hash(prefix) and on (linear probing); 0 is free; at most half full
+//   lengths  Uint8[n]     by id: prefix length
+//   w0 … w3  Uint32[n]    by id: the address in words, host bits zero; IPv4 has w0 alone
+//   uses     Uint32[n]    by id: how many tables hold the prefix; at 0 the id is free and its slot is closed up
+//   free     number[]     ids to give out again
+//
+// Whoever keeps an id calls `retain`, and `release` when done: so an id never names another prefix under a holder.
+
+import { type Address, addressWords } from '../net/address.ts';
+import { FAMILY, type Family } from '../net/family.ts';
+import { maskWord, type Prefix, prefixAddress, prefixFromWords, prefixLength } from '../net/prefix.ts';
+import { NONE, type PrefixId, type PrefixWords, type RowId } from '../route/route.ts';
+
+const INITIAL = 64;
+
+export class PrefixTable {
+  private slots = new Int32Array(INITIAL * 2);
+  private lengths = new Uint8Array(INITIAL);
+  private w0 = new Uint32Array(INITIAL);
+  private w1: Uint32Array;
+  private w2: Uint32Array;
+  private w3: Uint32Array;
+  private uses = new Uint32Array(INITIAL);
+  private readonly free: PrefixId[] = [];
+  private next = 0;
+  private count = 0;
+  /** How many prefixes there are of each length: the longest match tries no others. */
+  private readonly ofLength: Uint32Array;
+
+  constructor(readonly family: Family) {
+    const wide = family === 'ipv6' ? INITIAL : 0;
+    this.w1 = new Uint32Array(wide);
+    this.w2 = new Uint32Array(wide);
+    this.w3 = new Uint32Array(wide);
+    this.ofLength = new Uint32Array(FAMILY[family].addressBits + 1);
+  }
+
+  /** Prefixes held. */
+  get size(): number {
+    return this.count;
+  }
+
+  /** All ids are below this: the size for arrays that are indexed by id. */
+  get capacity(): number {
+    return this.lengths.length;
+  }
+
+  /** @returns the id, or NONE. Words must have the host bits zero. */
+  find(length: number, w0: number, w1: number, w2: number, w3: number): PrefixId {
+    const mask = this.slots.length - 1;
+    for (let slot = hash(length, w0, w1, w2, w3) & mask; ; slot = (slot + 1) & mask) {
+      const id = this.slots[slot]! - 1;
+      if (id < 0) return NONE as PrefixId;
+      if (this.equals(id, length, w0, w1, w2, w3)) return id as PrefixId;
+    }
+  }
+
+  /** Finds or adds. A new id has no use yet: `retain` it, or it stays until somebody does. */
+  add(length: number, w0: number, w1: number, w2: number, w3: number): PrefixId {
+    const found = this.find(length, w0, w1, w2, w3);
+    if (found !== NONE) return found;
+    const id = this.free.pop() ?? (this.next++ as PrefixId);
+    if (id >= this.lengths.length) this.grow();
+    this.lengths[id] = length;
+    this.w0[id] = w0;
+    if (this.family === 'ipv6') {
+      this.w1[id] = w1;
+      this.w2[id] = w2;
+      this.w3[id] = w3;
+    }
+    this.uses[id] = 0;
+    this.insert(id);
+    this.count++;
+    this.ofLength[length]!++;
+    return id;
+  }
+
+  addPrefix(prefix: Prefix): PrefixId {
+    const [w0, w1, w2, w3] = addressWords(prefixAddress(prefix));
+    return this.add(prefixLength(prefix), w0, w1, w2, w3);
+  }
+
+  findPrefix(prefix: Prefix): PrefixId {
+    const [w0, w1, w2, w3] = addressWords(prefixAddress(prefix));
+    return this.find(prefixLength(prefix), w0, w1, w2, w3);
+  }
+
+  /** The longest prefix that contains the address and that `accept` takes, or NONE. */
+  longestMatch(address: Address, accept: (id: PrefixId) => boolean): PrefixId {
+    const [w0, w1, w2, w3] = addressWords(address);
+    for (let length = FAMILY[this.family].addressBits; length >= 0; length--) {
+      if (this.ofLength[length] === 0) continue;
+      const id = this.find(
+        length,
+        maskWord(w0, length),
+        maskWord(w1, length - 32),
+        maskWord(w2, length - 64),
+        maskWord(w3, length - 96),
+      );
+      if (id !== NONE && accept(id)) return id;
+    }
+    return NONE as PrefixId;
+  }
+
+  retain(id: RowId): void {
+    this.uses[id]!++;
+  }
+
+  release(id: RowId): void {
+    if (this.uses[id] === 0) throw new Error(`invariant: prefix ${id} released more often than retained`);
+    if (--this.uses[id]! === 0) this.remove(id as PrefixId);
+  }
+
+  length(id: PrefixId): number {
+    return this.lengths[id]!;
+  }
+
+  prefix(id: PrefixId): Prefix {
+    const wide = this.family === 'ipv6';
+    return prefixFromWords(
+      this.family,
+      this.lengths[id]!,
+      this.w0[id]!,
+      wide ? this.w1[id]! : 0,
+      wide ? this.w2[id]! : 0,
+      wide ? this.w3[id]! : 0,
+    );
+  }
+
+  /** Fills `into` instead of making an object. */
+  words(id: RowId, into: Mutable<PrefixWords>): PrefixWords {
+    into.length = this.lengths[id]!;
+    into.w0 = this.w0[id]!;
+    if (this.family === 'ipv6') {
+      into.w1 = this.w1[id]!;
+      into.w2 = this.w2[id]!;
+      into.w3 = this.w3[id]!;
+    }
+    return into;
+  }
+
+  private equals(id: number, length: number, w0: number, w1: number, w2: number, w3: number): boolean {
+    if (this.w0[id] !== w0 || this.lengths[id] !== length) return false;
+    return this.family === 'ipv4' || (this.w1[id] === w1 && this.w2[id] === w2 && this.w3[id] === w3);
+  }
+
+  private hashOf(id: number): number {
+    const wide = this.family === 'ipv6';
+    return hash(
+      this.lengths[id]!,
+      this.w0[id]!,
+      wide ? this.w1[id]! : 0,
+      wide ? this.w2[id]! : 0,
+      wide ? this.w3[id]! : 0,
+    );
+  }
+
+  private insert(id: number): void {
+    const mask = this.slots.length - 1;
+    let slot = this.hashOf(id) & mask;
+    while (this.slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.slots[slot] = id + 1;
+  }
+
+  /** Closes the gap: every entry behind it that would not be found any more moves forward. */
+  private remove(id: PrefixId): void {
+    const mask = this.slots.length - 1;
+    let gap = this.hashOf(id) & mask;
+    while (this.slots[gap] !== id + 1) gap = (gap + 1) & mask;
+    for (let slot = (gap + 1) & mask; this.slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const home = this.hashOf(this.slots[slot]! - 1) & mask;
+      if (((slot - home) & mask) >= ((slot - gap) & mask)) {
+        this.slots[gap] = this.slots[slot]!;
+        gap = slot;
+      }
+    }
+    this.slots[gap] = 0;
+    this.free.push(id);
+    this.count--;
+    this.ofLength[this.lengths[id]!]!--;
+  }
+
+  private grow(): void {
+    const size = this.lengths.length * 2;
+    this.lengths = grown(this.lengths, new Uint8Array(size));
+    this.w0 = grown(this.w0, new Uint32Array(size));
+    if (this.family === 'ipv6') {
+      this.w1 = grown(this.w1, new Uint32Array(size));
+      this.w2 = grown(this.w2, new Uint32Array(size));
+      this.w3 = grown(this.w3, new Uint32Array(size));
+    }
+    this.uses = grown(this.uses, new Uint32Array(size));
+    const ids = this.slots.filter((slot) => slot !== 0);
+    this.slots = new Int32Array(size * 2);
+    for (const id of ids) this.insert(id - 1);
+  }
+}
+
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+function grown<T extends Uint8Array | Uint32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/** Multiplies and folds each word (constants of MurmurHash3's finalizer): neighbouring prefixes spread well. */
+function hash(length: number, w0: number, w1: number, w2: number, w3: number): number {
+  let h = Math.imul(w0 ^ Math.imul(length + 1, 0x9e3779b1), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 15) ^ w1, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 13) ^ w2, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 15) ^ w3, 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}

@@ -1,0 +1,799 @@
+// The whole speaker as one deterministic machine: `handle` takes a fact, `take` gives the intentions that followed,
+// `transmit` the octets for a connection. It opens no socket and reads no clock: the same inputs at the same times
+// give the same outputs.
+
+import type { Address } from '../net/address.ts';
+import { address, familyOfAddress, ipv4ToNumber } from '../net/address.ts';
+import { assertNever } from '../net/assert.ts';
+import { FAMILIES, type Family, familyOf } from '../net/family.ts';
+import { containsAddress, type Prefix } from '../net/prefix.ts';
+import { type Millis, NEVER } from '../net/time.ts';
+import { exportPolicy, importPolicy } from '../policy/built-in.ts';
+import { type CompiledPolicy, compilePolicy } from '../policy/evaluate.ts';
+import { received } from '../policy/propagation.ts';
+import { AttributePool } from '../rib/attribute-pool.ts';
+import { LOCAL_ADDRESS, type PeerFacts } from '../rib/loc-rib.ts';
+import { NextHops } from '../rib/next-hop.ts';
+import {
+  type ForwardingRoute,
+  LOCAL,
+  LOCAL_SOURCE,
+  NONE,
+  type PeerIndex,
+  type PrefixId,
+} from '../route/route.ts';
+import type { End } from '../session/action.ts';
+import type { LocalOffer, Negotiated } from '../session/negotiate.ts';
+import { CEASE, ERROR_CODE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
+import type { Message } from '../wire/message.ts';
+import { type Notification, notification, shutdownCommunication } from '../wire/notification.ts';
+import type { RouteRefresh } from '../wire/route-refresh.ts';
+import type { Update } from '../wire/update.ts';
+import { importDiffers, needsReset } from './changes.ts';
+import { DynamicPeers, isTemplate, madeFrom } from './dynamic-peers.ts';
+import {
+  Deferral,
+  type Retention,
+  retainAfterEndOfRib,
+  retainOnLoss,
+  retainOnReturn,
+  retainOnTimeout,
+} from './graceful-restart.ts';
+import type { ConnectionId, Input, PeerConfig, PeerId, SpeakerConfig } from './input.ts';
+import type { PeerView, RouteView, SpeakerCounts, SpeakerSizes } from './inspect.ts';
+import { limitState, tooManyPrefixes } from './max-prefixes.ts';
+import type { Output } from './output.ts';
+import { Peer, type PeerHost } from './peer.ts';
+import { peerView } from './peer-view.ts';
+import { Refreshes } from './refresh.ts';
+import { type ExportSide, type ImportSide, Routing } from './routing.ts';
+
+/** A peer with what the tables know it by. */
+interface Member {
+  readonly index: PeerIndex;
+  readonly peer: Peer;
+  importPolicy: CompiledPolicy;
+  exportPolicy: CompiledPolicy;
+  retention: Retention | undefined;
+  readonly refreshes: Refreshes;
+  /** Families that the operator has been told of as near their limit. */
+  readonly nearLimit: Set<Family>;
+}
+
+export class Speaker {
+  private config: SpeakerConfig | undefined;
+  private readonly members = new Map<PeerId, Member>();
+  private readonly byIndex: (Member | undefined)[] = [];
+  private readonly facts: PeerFacts[] = [];
+  private readonly connections = new Map<ConnectionId, Peer>();
+  private readonly nextHops = new NextHops();
+  private readonly heard = new AttributePool(
+    ({ nextHop }) => nextHop && this.nextHops.retain(nextHop),
+    ({ nextHop }) => nextHop && this.nextHops.release(nextHop),
+  );
+  private readonly told = new AttributePool();
+  private readonly routing: Readonly<Record<Family, Routing>>;
+  private outputs: Output[] = [];
+  private readonly forwarding = new Map<Prefix, { family: Family; route: ForwardingRoute | undefined }>();
+  private deferral: Deferral | undefined;
+  private nextConnection = 1;
+  private randomState = 1;
+  private freedIndexes: PeerIndex[] = [];
+  private reusableIndexes: PeerIndex[] = [];
+  private stopping = false;
+  private readonly dynamic = new DynamicPeers();
+  /** Peers that had a session with this run of the speaker. */
+  private readonly upBefore = new Set<PeerId>();
+
+  constructor() {
+    this.facts[LOCAL] = { source: LOCAL_SOURCE, bgpIdentifier: LOCAL_ADDRESS, address: LOCAL_ADDRESS };
+    this.byIndex[LOCAL] = undefined;
+    this.routing = { ipv4: this.newRouting('ipv4'), ipv6: this.newRouting('ipv6') };
+  }
+
+  // ── the machine ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param now  must not go back. */
+  handle(input: Input, now: Millis): void {
+    switch (input.type) {
+      case 'Configure':
+        return this.configure(input.speaker, now);
+      case 'AddPeer':
+        return this.addPeer(input.config, now);
+      case 'ChangePeer':
+        return this.changePeer(input.config, now);
+      case 'RemovePeer':
+        return this.removePeer(input.peer, now);
+      case 'Originate':
+        return this.routing[familyOfRoute(input.route.prefix)].originate(input.route);
+      case 'WithdrawOriginated':
+        return this.routing[familyOfRoute(input.prefix)].withdrawOriginated(input.prefix);
+      case 'Connected':
+        return this.connections
+          .get(input.connection)
+          ?.connected(input.connection, input.localAddress, input.localPort, input.remotePort, now);
+      case 'ConnectFailed':
+        return this.connections.get(input.connection)?.connectFailed(input.connection, input.reason, now);
+      case 'Accepted':
+        return this.accepted(input, now);
+      case 'Received':
+        return this.connections.get(input.connection)?.received(input.connection, input.octets, now);
+      case 'Disconnected':
+        return this.connections.get(input.connection)?.disconnected(input.connection, input.reason, now);
+      case 'Sending':
+        return this.connections.get(input.connection)?.sending(input.connection, input.waiting, now);
+      case 'Tick':
+        return this.tick(now);
+      case 'NextHop':
+        return this.nextHopTold(input.address, input.cost, input.interface);
+      case 'Clear':
+        return this.clear(input, now);
+      case 'Stop':
+        return this.stop(input.how, now);
+      default:
+        return assertNever(input);
+    }
+  }
+
+  /** The number for a connection that a peer opened, to be used in an Accepted input. */
+  newConnectionId(): ConnectionId {
+    return this.nextConnection++ as ConnectionId;
+  }
+
+  /** Intentions since the last call. Decides and packs what the inputs of this turn changed. */
+  take(now: Millis): Output[] {
+    this.removeEndedDynamic(now);
+    this.flush();
+    // New next hops are asked for, and gone ones given up, after every prefix has been decided.
+    const { started, stopped } = this.nextHops.takeChanges();
+    for (const address of started) this.outputs.push({ type: 'TrackNextHop', address });
+    for (const address of stopped) this.outputs.push({ type: 'ReleaseNextHop', address });
+    for (const [prefix, { family, route }] of this.forwarding) {
+      this.outputs.push({ type: 'Forward', family, prefix, route });
+    }
+    this.forwarding.clear();
+    this.checkDeferral(now);
+    this.announceTransmits();
+    const { outputs } = this;
+    this.outputs = [];
+    return outputs;
+  }
+
+  /**
+   * Whole messages to send on a connection: control messages first, then UPDATEs up to about `roomOctets`.
+   * An empty list says that nothing waits.
+   */
+  transmit(connection: ConnectionId, roomOctets: number): readonly Uint8Array[] {
+    const peer = this.connections.get(connection);
+    if (peer === undefined) return [];
+    const messages = peer.takeControl(connection);
+    if (peer.connection !== connection) return messages;
+    const member = this.memberOf(peer);
+    let room = roomOctets - messages.reduce((sum, octets) => sum + octets.length, 0);
+    for (const family of FAMILIES) {
+      if (room <= 0) break;
+      for (const octets of this.routing[family].take(member.index, room)) {
+        messages.push(octets);
+        room -= octets.length;
+        peer.counters.updatesSent++;
+        peer.counters.messagesSent++;
+      }
+    }
+    return messages;
+  }
+
+  /** When a Tick is due; NEVER when nothing waits for time to pass. */
+  nextDeadline(): Millis {
+    let next = this.deferral?.deadline() ?? NEVER;
+    for (const { peer, retention, refreshes } of this.members.values()) {
+      next = Math.min(next, peer.deadline(), retention?.until ?? NEVER, refreshes.deadline);
+    }
+    return next;
+  }
+
+  // ── views ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  peerViews(): PeerView[] {
+    return [...this.members.values()].map(({ peer, index }) =>
+      peerView(peer, this.offer(peer.config), {
+        ipv4: this.routing.ipv4.peerCounts(index),
+        ipv6: this.routing.ipv6.peerCounts(index),
+      }),
+    );
+  }
+
+  counts(): SpeakerCounts {
+    const of = (family: Family) => ({
+      prefixes: this.routing[family].locRib.size,
+      paths: this.routing[family].pathCount,
+      local: this.routing[family].originatedCount,
+    });
+    const established = [...this.members.values()].filter(({ peer }) => peer.state === 'Established').length;
+    return { peers: this.members.size, established, routes: { ipv4: of('ipv4'), ipv6: of('ipv6') } };
+  }
+
+  /**
+   * All paths, prefix by prefix; of one prefix when it is given.
+   * @param shown  attributes as they came, or as import policy made them.
+   */
+  *routes(family: Family, prefix?: Prefix, shown: 'received' | 'used' = 'used'): Generator<RouteView> {
+    const routing = this.routing[family];
+    for (const id of this.selected(routing, prefix)) {
+      yield* routing.pathsOf(
+        id,
+        (index) => this.byIndex[index]?.peer.config.peer ?? 'local',
+        (index) => this.byIndex[index] && this.importSide(this.byIndex[index]),
+        shown,
+      );
+    }
+  }
+
+  /** What a peer is told: the route as sent, or the reason why it is not. */
+  *advertisedTo(
+    peer: PeerId,
+    family: Family,
+    prefix?: Prefix,
+  ): Generator<{
+    readonly prefix: Prefix;
+    readonly attributes: RouteView['attributes'] | undefined;
+    readonly reason: string | undefined;
+  }> {
+    const member = this.members.get(peer);
+    if (member === undefined) return;
+    const routing = this.routing[family];
+    for (const id of this.selected(routing, prefix)) {
+      for (const each of routing.advertisedPaths(member.index, id))
+        yield { prefix: routing.prefixes.prefix(id), ...each };
+    }
+  }
+
+  /** The prefix in use that contains an address, the longest one. */
+  longestMatch(family: Family, to: Address): Prefix | undefined {
+    const { prefixes, locRib } = this.routing[family];
+    const id = prefixes.longestMatch(to, (candidate) => locRib.bestAttributes(candidate) !== NONE);
+    return id === NONE ? undefined : prefixes.prefix(id);
+  }
+
+  /** What the tables hold: all zero, connections aside, when nothing is known and nothing is told. */
+  sizes(): SpeakerSizes {
+    return {
+      prefixes: { ipv4: this.routing.ipv4.prefixes.size, ipv6: this.routing.ipv6.prefixes.size },
+      attributeSetsHeard: this.heard.size,
+      attributeSetsTold: this.told.size,
+      nextHops: this.nextHops.size,
+      connections: this.connections.size,
+    };
+  }
+
+  /** Routes that are waiting to be sent to anyone. */
+  hasUnsent(): boolean {
+    return [...this.members.values()].some((member) => this.hasWork(member));
+  }
+
+  // ── configuration ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  private configure(next: SpeakerConfig, now: Millis): void {
+    const before = this.config;
+    this.config = next;
+    if (before === undefined) {
+      this.randomState = (ipv4ToNumber(next.bgpIdentifier) ^ next.asNumber) | 1;
+      this.deferral = new Deferral(now, next.deferralSeconds * 1000);
+      return;
+    }
+    if (before.bgpIdentifier !== next.bgpIdentifier) {
+      for (const member of this.members.values()) {
+        this.reset(member, CEASE.OTHER_CONFIGURATION_CHANGE, 'the BGP Identifier changed', now);
+      }
+    }
+    if (before.clusterId !== next.clusterId) {
+      for (const member of this.members.values()) this.reapply(member, true);
+    }
+    if (before.maxPaths !== next.maxPaths) for (const family of FAMILIES) this.routing[family].decideAll();
+  }
+
+  private addPeer(config: PeerConfig, now: Millis): void {
+    if (this.config === undefined) throw new Error('invariant: AddPeer before Configure');
+    if (isTemplate(config)) return this.dynamic.configure(config);
+    if (this.members.has(config.peer)) throw new Error(`invariant: peer ${config.peer} is added twice`);
+    const index = this.reusableIndexes.pop() ?? (this.byIndex.length as PeerIndex);
+    const member: Member = {
+      index,
+      peer: new Peer(config, this.host, now),
+      importPolicy: compilePolicy(importPolicy(config.importPolicy, config.requirePolicy === true)),
+      exportPolicy: compilePolicy(exportPolicy(config.exportPolicy, config.requirePolicy === true)),
+      retention: undefined,
+      refreshes: new Refreshes(),
+      nearLimit: new Set(),
+    };
+    this.members.set(config.peer, member);
+    this.byIndex[index] = member;
+    this.refreshFacts(member, undefined);
+    // A first start has nothing to keep, and waits for nobody.
+    if (this.config.restarting && config.heldBack === undefined)
+      this.deferral?.expect(config.peer, config.families);
+  }
+
+  private changePeer(config: PeerConfig, now: Millis): void {
+    if (isTemplate(config) || this.dynamic.has(config.peer)) return this.changeTemplate(config, now);
+    const member = this.members.get(config.peer);
+    if (member === undefined) throw new Error(`invariant: ChangePeer for unknown peer ${config.peer}`);
+    const before = member.peer.config;
+    member.peer.config = config;
+    member.importPolicy = compilePolicy(importPolicy(config.importPolicy, config.requirePolicy === true));
+    member.exportPolicy = compilePolicy(exportPolicy(config.exportPolicy, config.requirePolicy === true));
+    if (config.heldBack !== undefined && before.heldBack === undefined) {
+      this.deferral?.forget(config.peer);
+      member.peer.lastError = config.heldBack;
+      this.reset(member, CEASE.OTHER_CONFIGURATION_CHANGE, config.heldBack, now);
+      return this.dropStale(member, config.heldBack);
+    }
+    const reason = needsReset(before, config);
+    if (reason !== undefined) {
+      this.reset(member, CEASE.OTHER_CONFIGURATION_CHANGE, reason, now);
+      // What was kept of an earlier session goes as well: it is judged by facts that hold no more.
+      this.dropStale(member, reason);
+      this.refreshFacts(member, undefined);
+      return;
+    }
+    // A session that waits for the peer would wait for ever, where the peer now waits for us.
+    if (before.passive && !config.passive && member.peer.state === 'Active') this.restart(member, now);
+    this.refreshFacts(member, member.peer.agreed);
+    this.reapply(member, importDiffers(before, config));
+    if (before.routeReflectorClient !== config.routeReflectorClient) {
+      for (const family of FAMILIES) this.routing[family].sourceChanged(member.index);
+    }
+  }
+
+  private removePeer(id: PeerId, now: Millis): void {
+    for (const made of this.dynamic.peersOf(id)) this.removePeer(made, now);
+    this.dynamic.remove(id);
+    const member = this.members.get(id);
+    if (member === undefined) return;
+    this.dynamic.forget(id);
+    member.peer.stop(cease(CEASE.PEER_DECONFIGURED, ''), NEVER, now);
+    member.retention = undefined;
+    for (const family of FAMILIES) this.routing[family].removeAll(member.index, 'all');
+    this.deferral?.forget(id);
+    this.members.delete(id);
+    this.upBefore.delete(id);
+    this.byIndex[member.index] = undefined;
+    this.freedIndexes.push(member.index); // the tables may name it until the next flush
+  }
+
+  /** A range of addresses, before or after the change: what it made follows it, where the range itself stays. */
+  private changeTemplate(config: PeerConfig, now: Millis): void {
+    const made = this.dynamic.peersOf(config.peer);
+    if (isTemplate(config) && this.dynamic.has(config.peer)) {
+      this.dynamic.configure(config);
+      for (const peer of made) {
+        const { address } = this.members.get(peer)!.peer.config;
+        if (containsAddress(config.range, address)) this.changePeer(madeFrom(config, address), now);
+        else this.removePeer(peer, now);
+      }
+      return;
+    }
+    this.removePeer(config.peer, now);
+    this.addPeer(config, now);
+  }
+
+  /** One whose session has ended, and of which nothing is kept, waits for nobody. */
+  private removeEndedDynamic(now: Millis): void {
+    for (const peer of this.dynamic.peers) {
+      const { peer: machine, retention } = this.members.get(peer)!;
+      if (machine.unused && retention === undefined) this.removePeer(peer, now);
+    }
+  }
+
+  /** Policy, reflection or next hop changed: stored routes are judged anew, and the peer is told the difference. */
+  private reapply(member: Member, incoming: boolean): void {
+    const { agreed } = member.peer;
+    for (const family of FAMILIES) {
+      if (incoming) this.routing[family].reimport(this.importSide(member));
+      if (agreed?.context.families.includes(family)) this.startExport(member, family, agreed);
+    }
+  }
+
+  private reset(member: Member, subcode: number, text: string, now: Millis): void {
+    this.restart(member, now, cease(subcode, text));
+  }
+
+  private restart(member: Member, now: Millis, sent?: Notification): void {
+    const mayStart = member.peer.config.heldBack === undefined && !this.stopping;
+    member.peer.stop(sent, mayStart ? now : NEVER, now);
+  }
+
+  private clear(input: Input & { type: 'Clear' }, now: Millis): void {
+    for (const peer of this.dynamic.peersOf(input.peer)) this.clear({ ...input, peer }, now);
+    const member = this.members.get(input.peer);
+    if (member === undefined) return;
+    if (input.how === 'reset') return this.reset(member, CEASE.ADMINISTRATIVE_RESET, input.text, now);
+    const { agreed, connection } = member.peer;
+    if (agreed === undefined || connection === undefined) return;
+    for (const family of agreed.context.families) {
+      if (input.how === 'soft-out') this.resend(member, family, agreed);
+      else if (!agreed.routeRefresh) this.routing[family].reimport(this.importSide(member));
+      else member.peer.requestRefresh(family);
+    }
+  }
+
+  private stop(how: 'restart' | 'leave', now: Millis): void {
+    this.stopping = true;
+    for (const { peer } of this.members.values()) {
+      const silent = how === 'restart' && peer.agreed?.gracefulRestart !== undefined;
+      peer.stop(silent ? undefined : cease(CEASE.ADMINISTRATIVE_SHUTDOWN, 'mesos-bgp stops'), NEVER, now);
+    }
+  }
+
+  // ── connections and sessions ────────────────────────────────────────────────────────────────────────────────────
+
+  private accepted(input: Input & { type: 'Accepted' }, now: Millis): void {
+    const { connection, remoteAddress } = input;
+    const of = () => [...this.members.values()].find(({ peer }) => peer.config.address === remoteAddress);
+    const made = of() === undefined && !this.stopping ? this.dynamic.make(remoteAddress) : undefined;
+    if (typeof made === 'object') this.addPeer(made, now);
+    const member = of();
+    this.nextConnection = Math.max(this.nextConnection, connection + 1);
+    if (member !== undefined && !this.stopping) this.connections.set(connection, member.peer);
+    const refused = this.stopping
+      ? 'the speaker is stopping'
+      : member === undefined
+        ? ((made as string | undefined) ?? 'no peer is configured with this address')
+        : member.peer.accept(connection, input, now);
+    if (refused === undefined) return;
+    this.connections.delete(connection);
+    this.outputs.push({
+      type: 'Log',
+      event: { event: 'connection-refused', address: remoteAddress, reason: refused },
+    });
+    this.outputs.push({ type: 'Close', connection, lastOctets: undefined, reason: refused });
+  }
+
+  private nextHopTold(address: Address, cost: number | undefined, by: string | undefined): void {
+    if (this.nextHops.tellInterface(address, cost === undefined ? undefined : by)) {
+      const sides = [...this.members.values()].map((member) => this.importSide(member));
+      for (const family of FAMILIES) this.routing[family].interfaceChanged(address, sides);
+    }
+    if (!this.nextHops.tell(address, cost)) return;
+    for (const family of FAMILIES) this.routing[family].nextHopChanged(address);
+  }
+
+  private tick(now: Millis): void {
+    for (const member of this.members.values()) {
+      if (member.peer.deadline() <= now) member.peer.tick(now);
+      if (member.retention !== undefined && member.retention.until <= now) this.retentionOver(member, now);
+      for (const family of member.refreshes.takeOverdue(now))
+        this.removeStale(member, family, 'the route refresh did not end (RFC 7313)');
+    }
+  }
+
+  private readonly host: PeerHost = {
+    emit: (output) => this.outputs.push(output),
+    newConnection: (peer) => {
+      const connection = this.newConnectionId();
+      this.connections.set(connection, peer);
+      return connection;
+    },
+    forgetConnection: (connection) => this.connections.delete(connection),
+    offer: (config) => this.offer(config),
+    random: () => this.random(),
+    sessionUp: (peer, agreed, now) => this.sessionUp(this.memberOf(peer), agreed, now),
+    sessionDown: (peer, agreed, end, now) => this.sessionDown(this.memberOf(peer), agreed, end, now),
+    message: (peer, message, now) => this.message(this.memberOf(peer), message, now),
+  };
+
+  private sessionUp(member: Member, agreed: Negotiated, now: Millis): void {
+    // Another speaker at the same address: what the earlier one said is nobody's any more.
+    const before = this.facts[member.index]!.bgpIdentifier;
+    if (before !== agreed.remoteIdentifier) this.dropStale(member, 'another BGP Identifier');
+    this.refreshFacts(member, agreed);
+    this.upBefore.add(member.peer.config.peer);
+    this.deferral?.sessionUp(member.peer.config.peer, agreed, now);
+    if (member.retention !== undefined) {
+      const { keep, drop } = retainOnReturn(member.retention, agreed, now);
+      for (const family of drop) this.removeStale(member, family, 'the peer lost its forwarding state');
+      member.retention = keep;
+    }
+    for (const family of agreed.context.families) this.startExport(member, family, agreed);
+  }
+
+  private sessionDown(member: Member, agreed: Negotiated, end: End, now: Millis): void {
+    this.deferral?.sessionDown(member.peer.config.peer);
+    const retention = this.stopping ? undefined : retainOnLoss(agreed, end, now);
+    for (const family of FAMILIES) {
+      const routing = this.routing[family];
+      routing.stopExport(member.index);
+      if (this.stopping) continue; // the tables are not needed any more, and the kernel's routes stay
+      if (retention?.families.includes(family)) {
+        // Stale from an earlier loss and not refreshed since: gone (RFC 4724 §4.2).
+        routing.removeAll(member.index, 'stale');
+        this.logRestart(member, 'routes kept', family, routing.markStale(member.index));
+      } else routing.removeAll(member.index, 'all');
+    }
+    member.retention = retention;
+    member.refreshes.clear();
+    member.nearLimit.clear();
+  }
+
+  /** The restart time ran out: what RFC 9494 keeps longer is least preferred from now on; the rest goes. */
+  private retentionOver(member: Member, now: Millis): void {
+    const { keep, drop } = retainOnTimeout(member.retention!, now);
+    for (const family of drop) this.removeStale(member, family, 'restart time over');
+    const begins = member.retention?.longLivedSince === undefined;
+    member.retention = keep;
+    if (!begins) return;
+    for (const family of keep?.families ?? []) {
+      const routes = this.routing[family].markLongLived(member.index);
+      this.logRestart(member, 'routes are long-lived stale (RFC 9494)', family, routes);
+    }
+  }
+
+  private message(member: Member, message: Message, now: Millis): void {
+    if (message.type === 'Update') return this.update(member, message, now);
+    if (message.type === 'RouteRefresh') this.routeRefresh(member, message, now);
+  }
+
+  /** A subtype that we do not know, or that was not agreed on, is ignored (RFC 7313 §5). */
+  private routeRefresh(member: Member, { afi, safi, subtype }: RouteRefresh, now: Millis): void {
+    const family = familyOf(afi, safi);
+    const { agreed } = member.peer;
+    if (family === undefined || agreed === undefined || !agreed.context.families.includes(family)) return;
+    if (subtype === ROUTE_REFRESH_SUBTYPE.NORMAL) return this.resend(member, family, agreed);
+    if (agreed.enhancedRefresh !== true) return;
+    if (subtype === ROUTE_REFRESH_SUBTYPE.BORR) {
+      // Before the End-of-RIB the marks are those of the restart, and it will end them.
+      if (member.retention?.families.includes(family)) return;
+      this.routing[family].markStale(member.index);
+      member.refreshes.begin(family, now);
+    } else if (subtype === ROUTE_REFRESH_SUBTYPE.EORR && member.refreshes.end(family)) {
+      this.removeStale(member, family, 'not sent again in a route refresh (RFC 7313)');
+    }
+  }
+
+  private resend(member: Member, family: Family, agreed: Negotiated): void {
+    this.routing[family].resend(member.index, agreed.enhancedRefresh === true);
+  }
+
+  private update(member: Member, update: Update, now: Millis): void {
+    const { peer } = member.peer.config;
+    for (const { attribute, outcome, detail } of update.findings) {
+      this.outputs.push({ type: 'Log', event: { event: 'update-error', peer, attribute, outcome, detail } });
+    }
+    for (const nlri of update.withdrawn) this.routing[nlri.family].withdraw(member.index, nlri);
+    const from = this.importSide(member);
+    for (const { nlri, nextHop } of update.announced) {
+      const routing = this.routing[nlri.family];
+      if (update.treatAsWithdraw || update.attributes === undefined) routing.withdraw(member.index, nlri);
+      else routing.announce(from, nlri, received({ ...update.attributes, nextHop }, from.rules));
+    }
+    if (update.endOfRib !== undefined) this.endOfRib(member, update.endOfRib);
+    if (update.announced.length > 0) this.checkMaxPrefixes(member, now);
+  }
+
+  private checkMaxPrefixes(member: Member, now: Millis): void {
+    const { maxPrefixes, peer } = member.peer.config;
+    if (maxPrefixes === undefined) return;
+    const { limit, warningOnly, restartSeconds } = maxPrefixes;
+    for (const family of FAMILIES) {
+      const { received: count } = this.routing[family].peerCounts(member.index);
+      const state = limitState(maxPrefixes, count);
+      if (state === 'below') {
+        member.nearLimit.delete(family);
+        continue;
+      }
+      const ends = state === 'over' && !warningOnly;
+      if (!member.nearLimit.has(family) || ends) {
+        const event = { event: 'max-prefixes' as const, peer, family, received: count, limit };
+        this.outputs.push({ type: 'Log', event });
+      }
+      member.nearLimit.add(family);
+      if (!ends) continue;
+      const restartAt = restartSeconds === undefined ? NEVER : now + restartSeconds * 1000;
+      return member.peer.stop(tooManyPrefixes(family, limit), restartAt, now);
+    }
+  }
+
+  private endOfRib(member: Member, family: Family): void {
+    this.deferral?.endOfRib(member.peer.config.peer, family);
+    if (member.retention?.families.includes(family)) {
+      this.removeStale(member, family, 'End-of-RIB');
+      member.retention = retainAfterEndOfRib(member.retention, family);
+    }
+  }
+
+  private dropStale(member: Member, why: string): void {
+    for (const family of member.retention?.families ?? []) this.removeStale(member, family, why);
+    member.retention = undefined;
+  }
+
+  private removeStale(member: Member, family: Family, why: string): void {
+    this.logRestart(
+      member,
+      `stale routes removed: ${why}`,
+      family,
+      this.routing[family].removeAll(member.index, 'stale'),
+    );
+  }
+
+  private logRestart(member: Member, what: string, family: Family, routes: number): void {
+    const { peer } = member.peer.config;
+    this.outputs.push({
+      type: 'Log',
+      event: { event: 'graceful-restart', peer, step: what, family, routes },
+    });
+  }
+
+  private checkDeferral(now: Millis): void {
+    // Until every next hop is answered, routes that are good may seem unusable: nothing may be cleaned up yet.
+    const result = this.deferral?.check(now, this.nextHops.unanswered === 0);
+    if (result === undefined) return;
+    for (const family of FAMILIES) this.routing[family].releaseEndOfRib();
+    this.outputs.push({ type: 'Converged', ...result });
+  }
+
+  // ── between peers and tables ────────────────────────────────────────────────────────────────────────────────────
+
+  private startExport(member: Member, family: Family, agreed: Negotiated): void {
+    const holdEndOfRib = this.settings().restarting && this.deferral !== undefined && !this.deferral.over;
+    this.routing[family].exportTo(this.exportSide(member, agreed), holdEndOfRib);
+  }
+
+  private exportSide(member: Member, agreed: Negotiated): ExportSide {
+    const { config, line } = member.peer;
+    const destination = {
+      peerType: agreed.context.peerType,
+      localAs: config.localAs,
+      client: config.routeReflectorClient,
+      clusterId: this.settings().clusterId,
+      nextHop: config.nextHop,
+      selfAddress: line.localAddress ?? address('0.0.0.0'),
+      role: config.localAs === config.remoteAs ? undefined : config.role?.role,
+      longLived: agreed.gracefulRestart?.longLived !== undefined,
+    };
+    const key = JSON.stringify([destination, member.exportPolicy.policy, agreed.context]);
+    return { peer: member.index, key, destination, policy: member.exportPolicy, context: agreed.context };
+  }
+
+  private importSide(member: Member): ImportSide {
+    const { config, line } = member.peer;
+    const { bgpIdentifier, clusterId } = this.settings();
+    const ownAddresses = new Set<Address>(line.localAddress === undefined ? [] : [line.localAddress]);
+    return {
+      peer: member.index,
+      source: this.facts[member.index]!.source,
+      rules: {
+        localAs: config.localAs,
+        speakerAs: this.settings().asNumber,
+        allowLocalAs: config.allowLocalAs,
+        bgpIdentifier,
+        clusterId,
+        ownAddresses,
+        role: config.localAs === config.remoteAs ? undefined : config.role?.role,
+        remoteAs: config.remoteAs,
+        enforceFirstAs: config.enforceFirstAs === true && config.localAs !== config.remoteAs,
+      },
+      policy: member.importPolicy,
+    };
+  }
+
+  private refreshFacts(member: Member, agreed: Negotiated | undefined): void {
+    const { config } = member.peer;
+    const bgpIdentifier =
+      agreed?.remoteIdentifier ?? this.facts[member.index]?.bgpIdentifier ?? LOCAL_ADDRESS;
+    this.facts[member.index] = {
+      source: {
+        peer: member.index,
+        kind: config.localAs === config.remoteAs ? 'internal' : 'external',
+        client: config.routeReflectorClient,
+      },
+      bgpIdentifier,
+      address: config.address,
+    };
+  }
+
+  private flush(): void {
+    for (const family of FAMILIES) this.routing[family].flush();
+    this.reusableIndexes.push(...this.freedIndexes);
+    this.freedIndexes = [];
+  }
+
+  private announceTransmits(): void {
+    const announced = new Set<ConnectionId>();
+    for (const output of this.outputs) if (output.type === 'Transmit') announced.add(output.connection);
+    for (const member of this.members.values()) {
+      const { connection } = member.peer;
+      if (connection === undefined || announced.has(connection) || !this.hasWork(member)) continue;
+      this.outputs.push({ type: 'Transmit', connection });
+    }
+  }
+
+  private hasWork(member: Member): boolean {
+    return FAMILIES.some((family) => this.routing[family].hasWork(member.index));
+  }
+
+  private newRouting(family: Family): Routing {
+    return new Routing(family, {
+      heard: this.heard,
+      told: this.told,
+      nextHops: this.nextHops,
+      peerFacts: (peer) => this.facts[peer]!,
+      maxPaths: () => this.config?.maxPaths ?? 1,
+      preferOldest: () => this.config?.preferOldest ?? false,
+      forwarding: (prefix, route) => this.forwarding.set(prefix, { family, route }),
+      tooLong: (_peers, prefixes) => {
+        for (const prefix of prefixes) {
+          const event = {
+            event: 'not-advertised' as const,
+            prefix,
+            reason: 'the attributes fill a whole message (RFC 8654 §4)',
+          };
+          this.outputs.push({ type: 'Log', event });
+        }
+      },
+    });
+  }
+
+  private offer(config: PeerConfig): LocalOffer {
+    const { bgpIdentifier, restarting } = this.settings();
+    return {
+      localAs: config.localAs,
+      remoteAs: config.remoteAs,
+      bgpIdentifier,
+      holdTimeSeconds: config.holdTimeSeconds,
+      keepaliveSeconds: config.keepaliveSeconds,
+      families: config.families,
+      addPaths: config.addPaths ?? 'off',
+      // The next hop that we are is an address of the session (RFC 8950 §3).
+      extendedNextHop: config.families.includes('ipv4') && familyOfAddress(config.address) === 'ipv6',
+      gracefulRestartSeconds: config.gracefulRestartSeconds,
+      restarting: restarting && this.deferral?.over === false,
+      // A speaker that starts with an empty kernel has lost what an earlier run of it had forwarded.
+      forwardingPreserved: restarting || this.upBefore.has(config.peer),
+      extendedMessages: config.extendedMessages,
+      notificationRestart: config.notificationRestart,
+      longLivedStaleSeconds: config.longLivedStaleSeconds,
+      role: config.role,
+    };
+  }
+
+  private settings(): SpeakerConfig {
+    if (this.config === undefined) throw new Error('invariant: used before Configure');
+    return this.config;
+  }
+
+  private memberOf(peer: Peer): Member {
+    const member = this.members.get(peer.config.peer);
+    if (member === undefined) throw new Error(`invariant: peer ${peer.config.peer} is not a member`);
+    return member;
+  }
+
+  /** Mulberry32: enough for jitter, and the same on every run with the same identity. */
+  private random(): number {
+    this.randomState = (this.randomState + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.randomState ^ (this.randomState >>> 15), 1 | this.randomState);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  private *selected(routing: Routing, prefix: Prefix | undefined): Generator<PrefixId> {
+    if (prefix !== undefined) {
+      const id = routing.prefixes.findPrefix(prefix);
+      if (id !== NONE) yield id;
+      return;
+    }
+    const all: PrefixId[] = [];
+    routing.forEachPrefix((id) => all.push(id));
+    yield* all;
+  }
+}
+
+const familyOfRoute = (prefix: Prefix): Family => (prefix.includes(':') ? 'ipv6' : 'ipv4');
+
+const cease = (subcode: number, text: string): Notification =>
+  notification(
+    ERROR_CODE.CEASE,
+    subcode,
+    // RFC 9003 §2: a text only with these two subcodes
+    subcode === CEASE.ADMINISTRATIVE_SHUTDOWN || subcode === CEASE.ADMINISTRATIVE_RESET
+      ? shutdownCommunication(text)
+      : undefined,
+  );
