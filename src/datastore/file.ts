@@ -1,0 +1,217 @@
+// The file datastore: a YAML or JSON file, or a folder of them, with resources as calicoctl prints them. They become the
+// keys and values that etcd would have, in a store in memory, by a function that is handed in. The files are followed; a set
+// of them that does not parse is refused as a whole with file, line and reason, and what was read last stays.
+
+import { type FSWatcher, watch as watchFolder } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Document, LineCounter, Node } from 'yaml';
+import {
+  type Datastore,
+  failure,
+  type KeyRange,
+  type Listing,
+  type Result,
+  type StatusCell,
+  type TransactionResult,
+  type Watch,
+  type WatchHandler,
+  type WatchStart,
+} from './datastore.ts';
+import { MemoryDatastore } from './memory.ts';
+
+/** One resource → its key and value, or why there is none. */
+export type ToEntry = (
+  manifest: unknown,
+) =>
+  | { readonly type: 'entry'; readonly key: string; readonly value: string }
+  | { readonly type: 'ignored' }
+  | { readonly type: 'wrong'; readonly message: string };
+
+const EXTENSION = /\.(ya?ml|json)$/;
+/** Editors write in several steps: let them finish. */
+const SETTLE_MS = 50;
+/** For file systems that tell nothing of changes. */
+const POLL_MS = 2_000;
+
+export class FileDatastore implements Datastore {
+  readonly name: string;
+  readonly #path: string;
+  readonly #toEntry: ToEntry;
+  readonly #memory: MemoryDatastore;
+  #watchers: FSWatcher[] = [];
+  #poll: NodeJS.Timeout | undefined;
+  #settle: NodeJS.Timeout | undefined;
+  #reading: Promise<Result<void>> | undefined;
+  /** Text of the files as last read, whether they parsed or not. */
+  #lastText: string | undefined;
+  #lastResult: Result<void> | undefined;
+  #closed = false;
+
+  constructor(path: string, toEntry: ToEntry) {
+    this.#path = path;
+    this.#toEntry = toEntry;
+    this.name = `file ${path}`;
+    this.#memory = new MemoryDatastore(this.name);
+  }
+
+  get status(): StatusCell {
+    return this.#memory.status;
+  }
+
+  async list(ranges: readonly KeyRange[]): Promise<Result<Listing>> {
+    const result = await this.#read();
+    return result.ok ? this.#memory.list(ranges) : result;
+  }
+
+  watch(starts: readonly WatchStart[], handler: WatchHandler): Watch {
+    this.#follow();
+    return this.#memory.watch(starts, handler);
+  }
+
+  async put(): Promise<Result<string>> {
+    return failure('refused', `${this.name} is only read: edit the file`);
+  }
+
+  async transaction(): Promise<Result<TransactionResult>> {
+    return failure('refused', `${this.name} is only read: edit the file`);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#poll);
+    clearTimeout(this.#settle);
+    for (const watcher of this.#watchers) watcher.close();
+    this.#memory.close();
+  }
+
+  /** Reads all files, one reading at a time. */
+  #read(): Promise<Result<void>> {
+    this.#reading ??= this.#readFiles().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #readFiles(): Promise<Result<void>> {
+    const files = await this.#files();
+    if (!files.ok) return files;
+    const text = JSON.stringify(files.value);
+    if (text === this.#lastText && this.#lastResult !== undefined) return this.#lastResult;
+    const { parseAllDocuments, LineCounter } = await import('yaml'); // not needed by those who use etcd
+    const entries = new Map<string, string>();
+    const origins = new Map<string, string>();
+    let result: Result<void> = { ok: true, value: undefined };
+    for (const [name, content] of files.value) {
+      const lines = new LineCounter();
+      const documents = parseAllDocuments(content, { lineCounter: lines, prettyErrors: false });
+      for (const document of Array.isArray(documents) ? documents : []) {
+        const wrong = this.#take(document, name, lines, entries, origins);
+        if (wrong !== undefined && result.ok) result = failure('invalid', wrong);
+      }
+    }
+    if (result.ok && entries.size === 0 && this.#memory.size > 0) {
+      // A file that is being written is empty for a moment.
+      result = failure(
+        'invalid',
+        `${this.#path} holds no resource any more; the last state stays until it has some`,
+      );
+    }
+    this.#lastText = text;
+    this.#lastResult = result;
+    if (result.ok) this.#memory.assign(entries);
+    return result;
+  }
+
+  /** @returns what is wrong, with file and line, or undefined when all its resources were taken. */
+  #take(
+    document: Document.Parsed,
+    name: string,
+    lines: LineCounter,
+    entries: Map<string, string>,
+    origins: Map<string, string>,
+  ): string | undefined {
+    const at = (offset: number) => `${name}:${lines.linePos(offset).line}`;
+    const [error] = document.errors;
+    if (error !== undefined)
+      return `${at(error.pos[0])}: ${error.message}; the file is not used until that is corrected`;
+    const content: unknown = document.toJS();
+    if (content === null || content === undefined) return undefined; // a document of comments
+    const items = itemsOf(content);
+    for (const [index, item] of (items ?? [content]).entries()) {
+      const path = items === undefined ? [] : Array.isArray(content) ? [index] : ['items', index];
+      const where = at((document.getIn(path, true) as Node | undefined)?.range?.[0] ?? 0);
+      const entry = this.#toEntry(item);
+      if (entry.type === 'wrong')
+        return `${where}: ${entry.message}; the file is not used until that is corrected`;
+      if (entry.type === 'ignored') continue;
+      const other = origins.get(entry.key);
+      if (other !== undefined)
+        return `${where}: the same resource is at ${other} already; remove one of them`;
+      origins.set(entry.key, where);
+      entries.set(entry.key, entry.value);
+    }
+    return undefined;
+  }
+
+  /** Names and texts, by name. */
+  async #files(): Promise<Result<readonly (readonly [string, string])[]>> {
+    try {
+      const folder = (await stat(this.#path)).isDirectory();
+      const names = folder ? (await readdir(this.#path)).filter((name) => EXTENSION.test(name)).sort() : [];
+      const paths = folder ? names.map((name) => join(this.#path, name)) : [this.#path];
+      const texts = await Promise.all(
+        paths.map(async (path) => [path, await readFile(path, 'utf8')] as const),
+      );
+      return { ok: true, value: texts };
+    } catch (error) {
+      const { code, path, message } = error as NodeJS.ErrnoException;
+      const why = code === 'ENOENT' ? 'does not exist' : message;
+      return failure(
+        'unavailable',
+        `${path ?? this.#path}: ${why}. Check the path given with --datastore file:PATH`,
+      );
+    }
+  }
+
+  #follow(): void {
+    if (this.#poll !== undefined || this.#closed) return;
+    this.#poll = setInterval(() => void this.#refresh(), POLL_MS);
+    // The folder of a file, since editors put a new file in the old one's place.
+    for (const [folder, only] of [
+      [dirname(this.#path), basename(this.#path)],
+      [this.#path, undefined],
+    ] as const) {
+      try {
+        const watcher = watchFolder(folder, (_, name) => {
+          if (only === undefined || name === null || name === only) this.#soon();
+        });
+        watcher.on('error', () => watcher.close()); // polling remains
+        this.#watchers.push(watcher);
+      } catch {
+        // Gone, or no more inotify watches: polling remains.
+      }
+    }
+  }
+
+  #soon(): void {
+    clearTimeout(this.#settle);
+    if (!this.#closed) this.#settle = setTimeout(() => void this.#refresh(), SETTLE_MS);
+  }
+
+  /** Tells a bad file by the status alone: the watches go on, and so does what was read last. */
+  async #refresh(): Promise<void> {
+    const result = await this.#read();
+    if (this.#closed || this.status.current.state === 'connecting') return;
+    if (result.ok) this.status.update({ state: 'in-sync', lastError: undefined });
+    else this.status.update({ state: 'disconnected', lastError: result.error.message });
+  }
+}
+
+/** Lists as calicoctl and kubectl print them: `kind: BGPPeerList` or `List`, with `items`. */
+function itemsOf(content: unknown): readonly unknown[] | undefined {
+  if (Array.isArray(content)) return content;
+  if (typeof content !== 'object' || content === null) return undefined;
+  const { kind, items } = content as { readonly kind?: unknown; readonly items?: unknown };
+  return Array.isArray(items) && (typeof kind !== 'string' || kind.endsWith('List')) ? items : undefined;
+}

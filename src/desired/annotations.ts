@@ -1,0 +1,130 @@
+// Settings that Calico has no field for: annotations `mesos-bgp/…` on BGPPeer, Node or BGPConfiguration `default`; the nearest
+// wins. One row a setting: how its text is read, and what holds when nobody says anything.
+
+import { type MaxPrefixes, ROLE, type Role, type RoleSetting } from 'bgp-utils';
+import type { Problem } from '../calico/resources.ts';
+import { parseDuration } from '../calico/values.ts';
+
+/** A resource that may carry annotations, nearest first in every list. */
+export interface Annotated {
+  /** "BGPPeer/tor-a". */
+  readonly resource: string;
+  readonly annotations: ReadonlyMap<string, string>;
+}
+
+interface Row<T> {
+  readonly name: string;
+  readonly accepts: string;
+  readonly parse: (text: string) => T | undefined;
+}
+
+const duration = (minMs: number, maxMs: number, orZero: boolean) => (text: string) => {
+  const ms = parseDuration(text.trim());
+  if (ms === undefined) return undefined;
+  return (orZero && ms === 0) || (ms >= minMs && ms <= maxMs) ? ms / 1000 : undefined;
+};
+
+export const HOLD_TIME: Row<number> = {
+  name: 'mesos-bgp/hold-time',
+  accepts: '0s, or a duration from 3s to 65535s',
+  parse: (text) => {
+    const seconds = duration(3_000, 65_535_000, true)(text);
+    return seconds === undefined ? undefined : Math.round(seconds);
+  },
+};
+
+export const CONNECT_RETRY: Row<number> = {
+  name: 'mesos-bgp/connect-retry',
+  accepts: 'a duration from 100ms to 1h',
+  parse: duration(100, 3_600_000, false),
+};
+
+const flag = (name: string): Row<boolean> => ({
+  name,
+  accepts: 'true or false',
+  parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+});
+
+export const PASSIVE = flag('mesos-bgp/passive');
+
+export const EXTENDED_MESSAGES = flag('mesos-bgp/extended-messages');
+
+/** RFC 4271 §6.3. */
+export const ENFORCE_FIRST_AS = flag('mesos-bgp/enforce-first-as');
+
+/** RFC 8212. */
+export const REQUIRE_POLICY = flag('mesos-bgp/require-policy');
+
+/** RFC 9494: a field of 24 bits, in seconds. */
+export const LONG_LIVED_STALE_TIME: Row<number> = {
+  name: 'mesos-bgp/long-lived-stale-time',
+  accepts: '0s, or a duration from 1s to 16777215s',
+  parse: (text) => {
+    const seconds = duration(1_000, 16_777_215_000, true)(text);
+    return seconds === undefined ? undefined : Math.round(seconds);
+  },
+};
+
+/** What this node is to the peer (RFC 9234). */
+export const ROLE_SETTING: Row<RoleSetting | undefined> = {
+  name: 'mesos-bgp/role',
+  accepts: 'provider, rs, rs-client, customer or peer, with ",strict" if wanted',
+  parse: (text) => {
+    const [role = '', strict, ...more] = text.split(',').map((part) => part.trim());
+    if (!Object.hasOwn(ROLE, role) || more.length > 0 || (strict !== undefined && strict !== 'strict'))
+      return undefined;
+    return { role: role as Role, strict: strict === 'strict' };
+  },
+};
+
+export const MAX_PREFIXES: Row<MaxPrefixes | undefined> = {
+  name: 'mesos-bgp/max-prefixes',
+  accepts: 'a number from 1 to 4294967295, alone or with ",warning" or ",restart=5m"',
+  parse: (text) => {
+    const [, number = '', action = ''] = /^([1-9][0-9]{0,9})\s*(?:,\s*(\S+))?$/.exec(text.trim()) ?? [];
+    const limit = Number(number);
+    if (number === '' || limit > 0xffffffff) return undefined;
+    if (action === '' || action === 'warning')
+      return { limit, warningOnly: action === 'warning', restartSeconds: undefined };
+    const restartSeconds = action.startsWith('restart=')
+      ? duration(1_000, 7 * 24 * 3_600_000, false)(action.slice('restart='.length))
+      : undefined;
+    return restartSeconds === undefined ? undefined : { limit, warningOnly: false, restartSeconds };
+  },
+};
+
+export const MAX_PATHS: Row<number> = {
+  name: 'mesos-bgp/max-paths',
+  accepts: 'a whole number from 1 to 256',
+  parse: (text) => (/^[1-9][0-9]{0,2}$/.test(text) && Number(text) <= 256 ? Number(text) : undefined),
+};
+
+const ADD_PATHS_VALUES = ['off', 'send', 'receive', 'both'] as const;
+
+/** Several paths of a prefix (RFC 7911). */
+export const ADD_PATHS: Row<(typeof ADD_PATHS_VALUES)[number]> = {
+  name: 'mesos-bgp/add-paths',
+  accepts: 'off, send, receive or both',
+  parse: (text) => ADD_PATHS_VALUES.find((value) => value === text),
+};
+
+/** @returns the nearest value that parses. One that does not is reported once, and the next one or the default holds. */
+export function annotation<T>(
+  row: Row<T>,
+  places: readonly Annotated[],
+  fallback: T,
+  report: (problem: Problem) => void,
+): T {
+  for (const { resource, annotations } of places) {
+    const text = annotations.get(row.name);
+    if (text === undefined) continue;
+    const value = row.parse(text);
+    if (value !== undefined) return value;
+    report({
+      resource,
+      field: `metadata.annotations[${row.name}]`,
+      message: `${JSON.stringify(text)} is not ${row.accepts}; it is ignored`,
+    });
+  }
+  return fallback;
+}

@@ -1,0 +1,232 @@
+// Snapshot and node name → everything this node's speaker shall be: identity, listeners, peers with their policies, own
+// routes, what the kernel gets, and the same once more as `resolve` shows it. Pure; secrets come by a function handed in.
+
+import { createHash } from 'node:crypto';
+import {
+  type Address,
+  FAMILIES,
+  type Family,
+  familyOfAddress,
+  type OriginatedRoute,
+  type PeerConfig,
+  type PeerId,
+  parseAddress,
+  type SpeakerConfig,
+} from 'bgp-utils';
+import { type LocalWorkload, resolvePeers } from '../calico/peers.ts';
+import type { Problem } from '../calico/resources.ts';
+import {
+  advertisements,
+  exportTerms,
+  kernelPools,
+  normalPriorities,
+  originatedRoutes,
+  ownBlocks,
+  pools,
+  programsIpip,
+  wireguardNextHops,
+} from '../calico/routes.ts';
+import {
+  addressOfNode,
+  BGP_PORT,
+  type Cluster,
+  clusterOf,
+  decodingProblems,
+  resources,
+  type Snapshot,
+} from '../calico/snapshot.ts';
+import { type Annotated, annotation, MAX_PATHS } from './annotations.ts';
+import type { KernelPolicy } from './kernel.ts';
+import { PeerBuilder, type PeerTransport } from './peer-config.ts';
+import {
+  filterLists,
+  kernelLists,
+  type ListenAddress,
+  poolLists,
+  type Resolution,
+  sortedPeers,
+  sortedProblems,
+} from './resolution.ts';
+
+export interface DesiredStateOptions {
+  readonly node: string;
+  /** An IPv4 address, or `hash` of the node name; undefined is the node's IPv4 address. */
+  readonly routerId?: string | undefined;
+  /** The value of `secretKeyRef {name, key}`, or undefined when there is none. */
+  readonly secrets: (name: string, key: string) => string | undefined;
+  readonly localWorkloads?: readonly LocalWorkload[];
+}
+
+export interface DesiredState {
+  readonly node: string;
+  readonly revision: string;
+  /** As `resolve -o json` prints it. */
+  readonly resolution: Resolution;
+  /** Undefined: this node cannot take part, and `resolution.problems` says why. There are no peers and listeners then. */
+  readonly speaker: SpeakerConfig | undefined;
+  readonly listen: { readonly v4: ListenAddress | null; readonly v6: ListenAddress | null };
+  readonly peers: readonly PeerConfig[];
+  readonly originated: readonly OriginatedRoute[];
+  readonly kernel: KernelPolicy;
+  readonly transport: ReadonlyMap<PeerId, PeerTransport>;
+}
+
+const DEFAULT_MAX_PATHS = 16;
+const DEFERRAL_SECONDS = 10;
+
+type Report = (problem: Problem) => void;
+
+export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): DesiredState {
+  const cluster = clusterOf(snapshot, options.node);
+  const problems: Problem[] = decodingProblems(snapshot);
+  const report: Report = (problem) => void problems.push(problem);
+  const takesPart = checkOwnNode(cluster, report);
+  const bgpIdentifier = takesPart ? identifier(cluster, options, report) : undefined;
+  const speaker = bgpIdentifier && speakerConfig(cluster, bgpIdentifier, report);
+  const listen = speaker === undefined ? { v4: null, v6: null } : listenAddresses(cluster);
+
+  const blocks = ownBlocks(cluster);
+  const allPools = pools(cluster);
+  const advertised = advertisements(cluster);
+  const priorities = normalPriorities(cluster);
+  const programmed = kernelPools(cluster, allPools);
+  for (const { name, cidr, tunnel } of programmed) {
+    if (tunnel === undefined) continue;
+    const message = `routes of ${cidr} that need the IPIP tunnel are not installed by this version`;
+    report({ resource: `IPPool/${name}`, field: 'spec.ipipMode', message });
+  }
+
+  const resolved = resolvePeers(cluster, options.localWorkloads);
+  problems.push(...resolved.problems);
+  const sorted = speaker === undefined ? [] : sortedPeers(resolved.peers);
+  const builtIn = perFamily((family) =>
+    exportTerms(family, {
+      blocks,
+      pools: allPools,
+      advertised,
+      priorities,
+      programsIpip: programsIpip(cluster),
+    }),
+  );
+  const builder = new PeerBuilder({
+    secrets: options.secrets,
+    filters: resources(snapshot, 'BGPFilter'),
+    exportTerms: builtIn,
+    places: places(cluster),
+    report,
+  });
+  const built = sorted.map((peer) => builder.build(peer));
+
+  const { revision } = snapshot;
+  const ignoredInterfaces = [...(cluster.defaults?.ignoredInterfaces ?? [])].sort();
+  return {
+    node: options.node,
+    revision,
+    resolution: {
+      node: options.node,
+      revision,
+      asNumber: takesPart ? cluster.myAs : null,
+      routerId: bgpIdentifier ?? null,
+      clusterId: cluster.me?.bgp?.routeReflectorClusterId ?? null,
+      listen,
+      problems: sortedProblems(problems),
+      peers: built.map(({ shown }) => shown),
+      blocks,
+      export: poolLists(allPools, advertised),
+      kernel: kernelLists(priorities, programmed),
+      ignoredInterfaces,
+      filters: filterLists(builder.usedFilters()),
+    },
+    speaker,
+    listen,
+    peers: built.map(({ config }) => config),
+    originated: speaker === undefined ? [] : originatedRoutes(blocks, priorities),
+    kernel: { normalPriority: priorities, pools: programmed, wireguardNextHops: wireguardNextHops(cluster) },
+    transport: new Map(built.map(({ config, transport }) => [config.peer, transport])),
+  };
+}
+
+const perFamily = <T>(make: (family: Family) => T): Readonly<Record<Family, T>> => ({
+  ipv4: make('ipv4'),
+  ipv6: make('ipv6'),
+});
+
+/** @returns whether this node can have sessions at all. */
+function checkOwnNode({ me, nodes, nodeName, snapshot }: Cluster, report: Report): boolean {
+  const resource = `Node/${nodeName}`;
+  if (me === undefined) {
+    const broken = [...snapshot.tables.Node.keys()].some((key) => key.endsWith(`/${nodeName}`));
+    const names = nodes.map(({ name }) => name);
+    const exist = names.length === 0 ? 'there are no nodes at all' : `there are ${listed(names)}`;
+    const next = 'create it with calicoctl, or give this daemon the right name (--node, NODENAME)';
+    report({
+      resource,
+      field: '',
+      message: broken
+        ? 'cannot be read, so this node takes no part in BGP: correct it'
+        : `does not exist; ${exist}: ${next}`,
+    });
+    return false;
+  }
+  if (me.bgp === undefined) {
+    const message = 'is missing, so this node takes no part in BGP: set spec.bgp.ipv4Address or ipv6Address';
+    report({ resource, field: 'spec.bgp', message });
+    return false;
+  }
+  return FAMILIES.some((family) => addressOfNode(me, family) !== undefined); // peers.ts has reported it
+}
+
+const listed = (names: readonly string[]): string =>
+  names.length <= 10 ? names.join(', ') : `${names.slice(0, 10).join(', ')} and ${names.length - 10} more`;
+
+function identifier({ me, nodeName }: Cluster, { routerId }: DesiredStateOptions, report: Report): Address {
+  const resource = `Node/${nodeName}`;
+  const ipv4 = addressOfNode(me, 'ipv4');
+  if (routerId === 'hash') return hashedIdentifier(nodeName);
+  if (routerId === undefined || routerId === '') {
+    if (ipv4 !== undefined) return ipv4;
+    const message =
+      'is missing, and with it the router id: a hash of the name serves; set --router-id (CALICO_ROUTER_ID) to "hash" or an address';
+    report({ resource, field: 'spec.bgp.ipv4Address', message });
+    return hashedIdentifier(nodeName);
+  }
+  const address = parseAddress(routerId);
+  if (address !== undefined && familyOfAddress(address) === 'ipv4' && address !== '0.0.0.0') return address;
+  const used = ipv4 ?? hashedIdentifier(nodeName);
+  const message = `router id "${routerId}" (--router-id, CALICO_ROUTER_ID) is neither an IPv4 address nor "hash"; ${used} serves`;
+  report({ resource, field: '', message });
+  return used;
+}
+
+/** First four octets of SHA-256 of the node name; 32 less where the first is above 223 (data model 2.1). */
+export function hashedIdentifier(nodeName: string): Address {
+  const [first, ...rest] = createHash('sha256').update(nodeName).digest().subarray(0, 4);
+  return [first! > 223 ? first! - 32 : first!, ...rest].join('.') as Address;
+}
+
+const places = (cluster: Cluster): Annotated[] => [
+  ...(cluster.me ? [{ resource: `Node/${cluster.me.name}`, annotations: cluster.me.annotations }] : []),
+  ...(cluster.defaults
+    ? [{ resource: 'BGPConfiguration/default', annotations: cluster.defaults.annotations }]
+    : []),
+];
+
+const speakerConfig = (cluster: Cluster, bgpIdentifier: Address, report: Report): SpeakerConfig => ({
+  asNumber: cluster.myAs,
+  bgpIdentifier,
+  clusterId: cluster.me?.bgp?.routeReflectorClusterId,
+  restarting: false, // only the daemon knows
+  maxPaths: annotation(MAX_PATHS, places(cluster), DEFAULT_MAX_PATHS, report),
+  deferralSeconds: DEFERRAL_SECONDS,
+});
+
+/** A family without an address has no sessions, and no listener (data model 2.1). */
+function listenAddresses(cluster: Cluster): DesiredState['listen'] {
+  const port = cluster.own?.listenPort ?? cluster.globalPort ?? BGP_PORT;
+  const of = (family: Family): ListenAddress | null => {
+    const address = addressOfNode(cluster.me, family);
+    if (address === undefined) return null;
+    return { address: cluster.defaults?.bindMode === 'NodeIP' ? address : null, port };
+  };
+  return { v4: of('ipv4'), v6: of('ipv6') };
+}

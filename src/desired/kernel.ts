@@ -1,0 +1,64 @@
+// Which routes go into the kernel, and with what metric (data model 3.5, 3.7): data, and the function that applies it.
+
+import {
+  type Address,
+  containsAddress,
+  containsPrefix,
+  type ForwardingRoute,
+  familyOfPrefix,
+  type Prefix,
+} from 'bgp-utils';
+import { PRIORITY_SUM } from '../calico/filters.ts';
+import type { KernelPool, Priorities } from '../calico/routes.ts';
+
+/** Plain data, so that two can be compared. */
+export interface KernelPolicy {
+  readonly normalPriority: Priorities;
+  /** By CIDR; they do not overlap. Empty of IPv4 ones while this node has no IPv4 network. */
+  readonly pools: readonly KernelPool[];
+  /** BGP routes through these are left to WireGuard. */
+  readonly wireguardNextHops: readonly Address[];
+}
+
+/** What the kernel shall have for a prefix. A metric of 0 is the kernel's default, which IPv6 shows as 1024. */
+export type FibRoute =
+  | {
+      readonly type: 'unicast';
+      readonly nextHops: readonly Address[];
+      /** One a next hop, 1 to 256; missing where all get the same. */
+      readonly weights?: readonly number[];
+      readonly metric: number;
+    }
+  | { readonly type: 'blackhole'; readonly metric: number };
+
+const HIGHEST_METRIC = 0xffff_ffff;
+
+/** @returns undefined for a route that stays out of the kernel: its pool is Felix's to program. */
+export function kernelRoute(
+  policy: KernelPolicy,
+  prefix: Prefix,
+  route: ForwardingRoute,
+): FibRoute | undefined {
+  const pool = policy.pools.find(({ cidr }) => containsPrefix(cidr, prefix));
+  if (pool?.program === false) return undefined;
+  if (route.type === 'blackhole') return { type: 'blackhole', metric: 0 };
+  if (route.nextHops.some((hop) => policy.wireguardNextHops.includes(hop))) return undefined;
+  if (pool?.tunnel !== undefined && !route.nextHops.every((hop) => isNative(pool, hop))) return undefined;
+  return {
+    type: 'unicast',
+    nextHops: route.nextHops,
+    ...(route.weights === undefined ? {} : { weights: route.weights }),
+    metric: metricOf(route.localPref, prefix),
+  };
+}
+
+/** CrossSubnet: a next hop in our own network needs no tunnel. Routes through a tunnel cannot be installed yet. */
+const isNative = ({ tunnelUnlessNextHopIn }: KernelPool, hop: Address): boolean =>
+  tunnelUnlessNextHopIn !== undefined && containsAddress(tunnelUnlessNextHopIn, hop);
+
+/** M − LOCAL_PREF, 3.5. LOCAL_PREF is any 32-bit number, so it is kept inside what the kernel takes, and off its default 0. */
+function metricOf(localPref: number, prefix: Prefix): number {
+  const metric = PRIORITY_SUM - localPref;
+  const lowest = familyOfPrefix(prefix) === 'ipv4' ? 0 : 1;
+  return Math.min(Math.max(metric, lowest), HIGHEST_METRIC);
+}

@@ -1,0 +1,65 @@
+// The stream from datastore to desired state, on one screen; and the same once, for `resolve`.
+
+import { audit, distinctUntilChanged, filter, map, type Observable, scan, timer } from 'rxjs';
+import { entryOfManifest, watchedPrefixes } from '../calico/keys.ts';
+import { applyEvent, EMPTY_SNAPSHOT } from '../calico/snapshot.ts';
+import { type Datastore, prefixRange, type Result } from '../datastore/datastore.ts';
+import { EtcdDatastore, type EtcdSettings } from '../datastore/etcd.ts';
+import { FileDatastore } from '../datastore/file.ts';
+import { watch } from '../datastore/watch.ts';
+import { type DesiredState, type DesiredStateOptions, desiredState } from './desired-state.ts';
+import { sameData } from './same.ts';
+
+/** Shorter than anybody notices, longer than the writes of one calicoctl command are apart. */
+const SETTLE_MS = 20;
+/** Under constant change at most a fifth of the time goes into computing states that are replaced at once. */
+const SETTLE_SHARE = 4;
+
+export const desiredStates = (
+  datastore: Datastore,
+  options: DesiredStateOptions,
+): Observable<DesiredState> => {
+  let lastMs = 0;
+  return watch(datastore, watchedPrefixes(options.node).map(prefixRange)).pipe(
+    scan(applyEvent, EMPTY_SNAPSHOT),
+    filter((snapshot) => snapshot.inSync),
+    audit(() => timer(Math.max(SETTLE_MS, lastMs * SETTLE_SHARE))), // not debounce: constant edits must not starve the speaker
+    map((snapshot) => {
+      const begin = performance.now();
+      const state = desiredState(snapshot, options);
+      lastMs = performance.now() - begin;
+      return state;
+    }),
+    distinctUntilChanged(sameDesiredState),
+  );
+};
+
+/** Equal but for the revision at which it was computed. */
+export function sameDesiredState(a: DesiredState, b: DesiredState): boolean {
+  const undated = (state: DesiredState) => ({
+    ...state,
+    revision: '',
+    resolution: { ...state.resolution, revision: '' },
+  });
+  return sameData(undated(a), undated(b));
+}
+
+/** What `run` would do, from one reading of the datastore. */
+export async function desiredStateOnce(
+  datastore: Datastore,
+  options: DesiredStateOptions,
+): Promise<Result<DesiredState>> {
+  const listing = await datastore.list(watchedPrefixes(options.node).map(prefixRange));
+  if (!listing.ok) return listing;
+  const { position, entries } = listing.value;
+  const snapshot = applyEvent(EMPTY_SNAPSHOT, { type: 'listed', revision: position.revision, entries });
+  return { ok: true, value: desiredState(snapshot, options) };
+}
+
+export type DatastoreSettings =
+  | ({ readonly type: 'etcd' } & EtcdSettings)
+  | { readonly type: 'file'; readonly path: string };
+
+/** Reads nothing and connects to nothing yet. */
+export const openDatastore = (settings: DatastoreSettings): Datastore =>
+  settings.type === 'etcd' ? new EtcdDatastore(settings) : new FileDatastore(settings.path, entryOfManifest);
