@@ -1,0 +1,296 @@
+// The daemon: where the real implementations meet, and the only subscription. Opens the kernel, the control socket and the
+// datastore, and from then on carries every desired state to the speaker. Ends on SIGTERM or SIGINT.
+
+import { type Address, type PeerId, Speaker } from 'bgp-utils';
+import type { Subscription } from 'rxjs';
+import { version } from '../package.json';
+import type { RunConfig } from './config/config.ts';
+import { secretsFrom } from './config/secrets.ts';
+import { type ControlServer, startControlServer } from './control/server.ts';
+import type { Datastore } from './datastore/datastore.ts';
+import type { DesiredState } from './desired/desired-state.ts';
+import { kernelRoute } from './desired/kernel.ts';
+import { desiredStates, openDatastore } from './desired/pipeline.ts';
+import { NOTHING_APPLIED, reconcile } from './desired/reconcile.ts';
+import type { Resolution } from './desired/resolution.ts';
+import { controlSource } from './facts.ts';
+import { type FibLog, FibSync } from './fib/sync.ts';
+import { type Kernel, KernelUnavailable } from './kernel/kernel.ts';
+import { openRtnetlink } from './kernel/netlink/rtnetlink.ts';
+import { createLog, type Log } from './observe/log.ts';
+import { monotonicClock as clock } from './speaker/clock.ts';
+import { KernelPlane, NoPlane } from './speaker/forwarding.ts';
+import { SpeakerLoop } from './speaker/loop.ts';
+import { type ListenSpec, type PeerSocketOptions, Tcp } from './speaker/tcp.ts';
+
+const EXIT_REFUSED = 1;
+
+/** A second signal within this time turns a restart into leaving. */
+const SECOND_SIGNAL_MS = 2000;
+
+/** @returns the exit code, when the daemon has ended. */
+export async function runDaemon(config: RunConfig): Promise<number> {
+  const log = createLog({ level: config.logLevel, fields: { node: config.node } });
+  for (const warning of config.warnings) log.warn(warning);
+  const kernel = config.kernel === 'none' ? undefined : openRtnetlink();
+  if (kernel instanceof KernelUnavailable) {
+    log.fatal(`${kernel.message}; or run with --kernel none, which installs no routes`);
+    return EXIT_REFUSED;
+  }
+  return new Daemon(config, log, kernel).run();
+}
+
+class Daemon {
+  private readonly startedAt = clock.now();
+  private readonly speaker = new Speaker();
+  private readonly fib: FibSync | undefined;
+  private readonly plane: KernelPlane | NoPlane;
+  private readonly loop: SpeakerLoop;
+  private readonly tcp: Tcp;
+  private readonly datastore: Datastore;
+  private readonly restarting: boolean;
+  private desired: DesiredState | undefined;
+  private applied = NOTHING_APPLIED;
+  private advertised = false;
+  private problems = new Set<string>();
+  private control: ControlServer | undefined;
+  private subscription: Subscription | undefined;
+
+  constructor(
+    private readonly config: RunConfig,
+    private readonly log: Log,
+    private readonly kernel: Kernel | undefined,
+  ) {
+    this.restarting = kernel !== undefined && kernel.routes().length > 0;
+    const onNextHop = (address: Address, cost: number | undefined, by?: string) =>
+      this.loop.feed({ type: 'NextHop', address, cost, interface: by });
+    this.fib =
+      kernel &&
+      new FibSync({
+        kernel,
+        clock: { now: clock.now, schedule },
+        onNextHop,
+        onLog: (event) => this.logFib(event),
+      });
+    this.plane = this.fib === undefined ? new NoPlane(onNextHop) : new KernelPlane(this.fib);
+    this.tcp = new Tcp({
+      connected: (connection, at) => this.loop.feed({ type: 'Connected', connection, ...at }),
+      connectFailed: (connection, reason) => this.loop.feed({ type: 'ConnectFailed', connection, reason }),
+      accepted: (at) => {
+        const connection = this.speaker.newConnectionId();
+        this.loop.feed({ type: 'Accepted', connection, ...at });
+        return connection;
+      },
+      received: (connection, octets) => this.loop.feed({ type: 'Received', connection, octets }),
+      disconnected: (connection, reason) => this.loop.feed({ type: 'Disconnected', connection, reason }),
+      drained: (connection) => this.loop.drained(connection),
+      sending: (connection, waiting) => this.loop.feed({ type: 'Sending', connection, waiting }),
+      listening: (spec, error) => this.logListening(spec, error),
+    });
+    this.loop = new SpeakerLoop({
+      speaker: this.speaker,
+      clock,
+      tcp: this.tcp,
+      forwarding: this.plane,
+      onLog: (event) => log.event(event),
+      onConverged: ({ waitedFor, gaveUpOn }) => log.info('first tables complete', { waitedFor, gaveUpOn }),
+    });
+    this.datastore = openDatastore(config.datastore);
+  }
+
+  async run(): Promise<number> {
+    const { config, log } = this;
+    log.info(`mesos-bgp ${version} starts`, { settings: config.origins, restarting: this.restarting });
+    const control = await this.openControl();
+    if (control === undefined) {
+      this.close();
+      return EXIT_REFUSED;
+    }
+    this.control = control;
+    const stopped = this.untilSignal();
+    this.fib?.start();
+    this.datastore.status.listen((status) => {
+      const { lastError } = status;
+      const fields = { datastore: this.datastore.name, revision: status.revision };
+      if (lastError === undefined) log.info(`datastore ${status.state}`, fields);
+      else log.warn(`datastore ${status.state}: ${lastError}`, fields);
+    });
+    const states = desiredStates(this.datastore, {
+      node: config.node,
+      routerId: config.routerId,
+      secrets: secretsFrom(config.secretsDir),
+    });
+    this.subscription = states.subscribe({
+      next: (desired) => this.apply(desired),
+      // The stream repairs itself; what is left is a bug, and the kernel's routes survive us.
+      error: (error: unknown) => {
+        throw error;
+      },
+    });
+    const how = await stopped;
+    await this.end(how);
+    return 0;
+  }
+
+  /** Level-triggered: brings the speaker, the sockets and the kernel's rule from what was applied to what is desired. */
+  private apply(desired: DesiredState): void {
+    this.desired = desired;
+    this.logProblems(desired.resolution);
+    if (this.plane instanceof KernelPlane) {
+      const policy = desired.kernel;
+      this.plane.setRule((prefix, route) => kernelRoute(policy, prefix, route));
+    }
+    this.tcp.setPeers(socketOptions(desired));
+    const speaker = desired.speaker && { ...desired.speaker, restarting: this.restarting };
+    const { inputs, next } = reconcile({ ...desired, speaker }, this.applied);
+    this.applied = next;
+    this.loop.feed(...inputs);
+    this.tcp.listen(listeners(desired));
+    this.log.debug('desired state applied', {
+      revision: desired.revision,
+      inputs: inputs.map(({ type }) => type),
+    });
+  }
+
+  private async openControl(): Promise<ControlServer | undefined> {
+    const { config, log } = this;
+    const source = controlSource({
+      config,
+      version,
+      startedAt: this.startedAt,
+      clock,
+      speaker: this.speaker,
+      loop: this.loop,
+      tcp: this.tcp,
+      fib: this.fib,
+      datastore: this.datastore,
+      desired: () => this.desired,
+      advertised: () => this.ownRoutesAdvertised(),
+    });
+    const opened = await startControlServer({
+      source,
+      control: config.control,
+      http: config.http,
+      report: (level, message) => log[level](message),
+      onBug: (err) => log.error('a bug in the control API', { err }),
+    });
+    if (opened.ok) return opened.server;
+    log.fatal(opened.message);
+    return undefined;
+  }
+
+  /** Stays true: later changes of routes do not unready a node. */
+  private ownRoutesAdvertised(): boolean {
+    this.advertised ||= this.applied.speaker !== undefined && !this.speaker.hasUnsent();
+    return this.advertised;
+  }
+
+  private untilSignal(): Promise<'restart' | 'leave'> {
+    return new Promise((resolve) => {
+      let first = true;
+      const onSignal = (signal: NodeJS.Signals) => {
+        if (this.config.leave || !first) return resolve('leave');
+        first = false;
+        this.log.info(
+          `${signal}: stops as a restart in 2 s; a second signal until then makes it leave the network`,
+        );
+        setTimeout(() => resolve('restart'), SECOND_SIGNAL_MS);
+      };
+      process.on('SIGTERM', onSignal);
+      process.on('SIGINT', onSignal);
+    });
+  }
+
+  private async end(how: 'restart' | 'leave'): Promise<void> {
+    this.log.info(
+      how === 'leave' ? 'leaves: routes withdrawn, sessions closed' : 'stops as a restart: routes stay',
+    );
+    this.subscription?.unsubscribe();
+    this.loop.feed({ type: 'Stop', how });
+    this.loop.settle();
+    this.loop.stop();
+    this.tcp.closeAll();
+    if (how === 'leave') await this.fib?.removeAll();
+    this.close();
+    await this.control?.close();
+  }
+
+  /** What is open from the start. Kernel routes stay. */
+  private close(): void {
+    this.fib?.close();
+    this.kernel?.close();
+    this.datastore.close();
+  }
+
+  // ── log ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Each problem once when it comes, and once when it is gone. */
+  private logProblems({ problems }: Resolution): void {
+    const now = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+    for (const [key, { resource, field, message }] of now) {
+      if (!this.problems.has(key))
+        this.log.warn(`${resource}${field && ` ${field}`}: ${message}`, { resource, field });
+    }
+    for (const key of this.problems) {
+      if (now.has(key)) continue;
+      const { resource, field } = JSON.parse(key) as Resolution['problems'][number];
+      this.log.info(`${resource}${field && ` ${field}`}: solved`, { resource, field });
+    }
+    this.problems = new Set(now.keys());
+  }
+
+  private logListening({ family, address, port }: ListenSpec, error: string | undefined): void {
+    if (error === undefined) this.log.info('listening for BGP', { family, address, port });
+    else this.log.error(error, { family, address, port });
+  }
+
+  private logFib(event: FibLog): void {
+    switch (event.event) {
+      case 'routes-adopted':
+        return this.log.info(`${event.routes} kernel routes of an earlier run adopted`, event);
+      case 'routes-swept':
+        return this.log.info(`${event.routes} kernel routes of an earlier run removed`, event);
+      case 'routes-failed':
+        return this.log.error(`${event.count} routes could not be installed`, event);
+      case 'routes-corrected':
+        return this.log.warn(
+          `${event.routes} kernel routes were changed by someone else, and put right`,
+          event,
+        );
+      case 'next-hop':
+        return this.log.debug(`next hop ${event.address}`, event);
+      case 'news-lost':
+        return this.log.warn(
+          'the kernel sent news faster than it was read: its routes are compared anew',
+          event,
+        );
+    }
+  }
+}
+
+/** @returns cancels it. */
+function schedule(delayMs: number, run: () => void): () => void {
+  if (delayMs <= 0) {
+    const immediate = setImmediate(run);
+    return () => clearImmediate(immediate);
+  }
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+}
+
+function socketOptions({ peers, transport }: DesiredState): ReadonlyMap<Address, PeerSocketOptions> {
+  const none: PeerSocketOptions = { password: undefined, ttl: undefined, minTtl: undefined };
+  return new Map(peers.map(({ peer, address }) => [address, transport.get(peer as PeerId) ?? none]));
+}
+
+function listeners({ listen }: DesiredState): ListenSpec[] {
+  const specs: ListenSpec[] = [];
+  for (const [family, spec] of [
+    ['ipv4', listen.v4],
+    ['ipv6', listen.v6],
+  ] as const) {
+    if (spec !== null)
+      specs.push({ family, address: (spec.address ?? undefined) as Address | undefined, port: spec.port });
+  }
+  return specs;
+}

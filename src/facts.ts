@@ -1,0 +1,176 @@
+// The running daemon as the control API sees it: reads its parts when asked, and keeps nothing.
+
+import {
+  FAMILIES,
+  type Family,
+  familyOfAddress,
+  familyOfPrefix,
+  type PeerId,
+  type RouteView,
+  type Speaker,
+} from 'bgp-utils';
+import type { RunConfig } from './config/config.ts';
+import type {
+  ControlSource,
+  KernelFacts,
+  KernelRouteFacts,
+  RouteQuery,
+  StatusFacts,
+} from './control/source.ts';
+import type { Datastore } from './datastore/datastore.ts';
+import type { DesiredState } from './desired/desired-state.ts';
+import type { FibView } from './fib/fib.ts';
+import type { FibSync } from './fib/sync.ts';
+import type { Clock } from './speaker/clock.ts';
+import type { SpeakerLoop } from './speaker/loop.ts';
+import type { Tcp } from './speaker/tcp.ts';
+
+/** The parts that the facts are read from; what changes while the daemon runs is a function. */
+export interface Parts {
+  readonly config: RunConfig;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly clock: Clock;
+  readonly speaker: Speaker;
+  readonly loop: SpeakerLoop;
+  readonly tcp: Tcp;
+  /** Undefined with `--kernel none`. */
+  readonly fib: FibSync | undefined;
+  readonly datastore: Datastore;
+  readonly desired: () => DesiredState | undefined;
+  /** Own routes have been handed to every peer that was up. */
+  readonly advertised: () => boolean;
+}
+
+export function controlSource(parts: Parts): ControlSource {
+  const { speaker, clock, loop } = parts;
+  return {
+    status: () => statusFacts(parts),
+    peers: () => speaker.peerViews(),
+    routes: (query) => routeFacts(speaker, query),
+    kernel: () => (parts.fib?.view() ?? []).map(kernelRouteFacts),
+    resolution: () => parts.desired()?.resolution,
+    now: clock.now,
+    clear: (peer, how, text) => loop.feed({ type: 'Clear', peer, how, text }),
+  };
+}
+
+function statusFacts(parts: Parts): StatusFacts {
+  const { config, speaker, tcp } = parts;
+  const desired = parts.desired();
+  const { state, revision, lastError, since } = parts.datastore.status.current;
+  return {
+    node: config.node,
+    version: parts.version,
+    pid: process.pid,
+    startedAt: parts.startedAt,
+    asNumber: desired?.speaker?.asNumber,
+    routerId: desired?.speaker?.bgpIdentifier,
+    datastore: {
+      type: config.datastore.type,
+      endpoints: config.datastore.type === 'etcd' ? config.datastore.endpoints : [config.datastore.path],
+      state,
+      since,
+      revision,
+      lastError,
+    },
+    speaker: speaker.counts(),
+    kernel: kernelFacts(parts),
+    listening: tcp.listening().map(({ spec, error }) => ({
+      address: spec.address ?? (spec.family === 'ipv4' ? '0.0.0.0' : '::'),
+      port: spec.port,
+      error,
+    })),
+    problems: desired?.resolution.problems.length ?? 0,
+    ready: readiness(parts),
+  };
+}
+
+/** A lost peer, or a lost datastore after the first picture, does not unready a node: its routes still forward. */
+function readiness(parts: Parts): StatusFacts['ready'] {
+  const desired = parts.desired();
+  const reasons: string[] = [];
+  const { lastError } = parts.datastore.status.current;
+  if (desired === undefined) {
+    reasons.push(`the datastore has not been read yet${lastError === undefined ? '' : `: ${lastError}`}`);
+  } else if (desired.speaker === undefined) {
+    const own = desired.resolution.problems.find(({ resource }) => resource === `Node/${desired.node}`);
+    reasons.push(
+      `this node takes no part in BGP: ${own ? `${own.resource} ${own.field} ${own.message}` : 'see resolve'}`,
+    );
+  } else if (!parts.advertised()) reasons.push('own routes are not advertised yet');
+  if (parts.fib !== undefined && !parts.fib.inStep()) {
+    const { pending, failed } = parts.fib.sizes;
+    reasons.push(`the kernel is not in step: ${pending} changes pending, ${failed} failed`);
+  }
+  return { ok: reasons.length === 0, reasons };
+}
+
+function kernelFacts({ fib }: Parts): KernelFacts {
+  if (fib === undefined) {
+    return { mode: 'none', inStep: true, installed: 0, pending: 0, failed: 0, lastError: undefined };
+  }
+  const { present, pending, failed } = fib.sizes;
+  const lastError = failed === 0 ? undefined : fib.view().find(({ state }) => state === 'failed')?.reason;
+  return { mode: 'netlink', inStep: fib.inStep(), installed: present, pending, failed, lastError };
+}
+
+function kernelRouteFacts({ prefix, wanted, present, state, reason }: FibView): KernelRouteFacts {
+  const [shown] = present;
+  return {
+    prefix,
+    family: familyOfPrefix(prefix),
+    state: state === 'removing' ? 'pending' : state,
+    type: wanted?.type ?? (shown?.type === 'blackhole' ? 'blackhole' : 'unicast'),
+    nextHops:
+      shown?.nextHops ??
+      (wanted?.type === 'unicast'
+        ? wanted.nextHops.map((gateway) => ({ gateway, interface: undefined }))
+        : []),
+    metric: wanted?.metric ?? shown?.metric,
+    error: reason,
+  };
+}
+
+function* routeFacts(speaker: Speaker, query: RouteQuery): Generator<RouteView> {
+  for (const family of familiesOf(query)) {
+    const prefix = query.longest === undefined ? query.prefix : speaker.longestMatch(family, query.longest);
+    if (query.longest !== undefined && prefix === undefined) continue;
+    if (query.advertised !== undefined)
+      yield* advertisedFacts(speaker, query.advertised, family, prefix, query);
+    else if (query.received === undefined) yield* speaker.routes(family, prefix);
+    else {
+      for (const route of speaker.routes(family, prefix, 'received'))
+        if (route.source === query.received) yield route;
+    }
+  }
+}
+
+function familiesOf({ family, prefix, longest }: RouteQuery): readonly Family[] {
+  const only = family ?? (prefix && familyOfPrefix(prefix)) ?? (longest && familyOfAddress(longest));
+  return only === undefined ? FAMILIES : [only];
+}
+
+/** What the peer was told; for one prefix also why it was not. */
+function* advertisedFacts(
+  speaker: Speaker,
+  peer: PeerId,
+  family: Family,
+  prefix: RouteView['prefix'] | undefined,
+  query: RouteQuery,
+): Generator<RouteView> {
+  for (const { prefix: found, attributes, reason } of speaker.advertisedTo(peer, family, prefix)) {
+    if (attributes === undefined && query.prefix === undefined) continue;
+    const [best] = speaker.routes(family, found);
+    if (best === undefined) continue;
+    const sent = attributes !== undefined;
+    yield {
+      ...best,
+      attributes: attributes ?? best.attributes,
+      best: sent,
+      multipath: false,
+      valid: sent,
+      reason,
+    };
+  }
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+// The program: gives the command line to cli/ and the outside of the process with it. The daemon and the reader of the
+// datastore are loaded when a command needs them, so that `mesos-bgp status` does not pay for rxjs and etcd.
+
+import { hostname } from 'node:os';
+import { version } from '../package.json';
+import { main } from './cli/main.ts';
+
+const { stdout, stderr, env, argv } = process;
+
+// `mesos-bgp routes | head` closes the pipe early: no fault of ours, and not worth a stack trace.
+for (const stream of [stdout, stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+}
+
+main(argv.slice(2), {
+  env,
+  host: hostname(),
+  terminal: {
+    width: stdout.isTTY ? stdout.columns : undefined,
+    // https://no-color.org: set and not empty.
+    colour: stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
+  },
+  print: (text) => void stdout.write(text),
+  say: (line) => void stderr.write(`${line}\n`),
+  run: async (config) => (await import('./app.ts')).runDaemon(config),
+  resolve: async (config) => (await import('./resolve.ts')).resolveOnce(config),
+  version,
+}).then(
+  (code) => {
+    // Not exit(): what was written to a pipe is still on its way.
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    stderr.write(
+      `mesos-bgp: a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    process.exitCode = 70; // sysexits.h: internal software error
+  },
+);

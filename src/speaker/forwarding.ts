@@ -1,0 +1,65 @@
+// From the Loc-RIB's routes to the kernel's: what the speaker wants to forward goes through a rule that the configuration
+// sets (which pools, which metric) and on to the FIB. A new rule is applied to all routes again.
+
+import type { Address, ForwardingRoute, Prefix } from 'bgp-utils';
+import type { FibRoute } from '../fib/fib.ts';
+import type { FibSync } from '../fib/sync.ts';
+import type { ForwardingPlane } from './loop.ts';
+
+/** @returns what the kernel shall have, undefined for a route that stays out of it. */
+export type KernelRule = (prefix: Prefix, route: ForwardingRoute) => FibRoute | undefined;
+
+/** Some peers say End-of-RIB a moment before their last routes: what an earlier run left may wait that long. */
+const SWEEP_GRACE_MS = 2000;
+
+export class KernelPlane implements ForwardingPlane {
+  private readonly routes = new Map<Prefix, ForwardingRoute>();
+  private rule: KernelRule = () => undefined;
+
+  constructor(private readonly fib: FibSync) {}
+
+  setRule(rule: KernelRule): void {
+    this.rule = rule;
+    for (const [prefix, route] of this.routes) this.fib.want(prefix, rule(prefix, route));
+  }
+
+  want(prefix: Prefix, route: ForwardingRoute | undefined): void {
+    if (route === undefined) this.routes.delete(prefix);
+    else this.routes.set(prefix, route);
+    this.fib.want(prefix, route && this.rule(prefix, route));
+  }
+
+  trackNextHop(address: Address): void {
+    this.fib.trackNextHop(address);
+  }
+
+  releaseNextHop(address: Address): void {
+    this.fib.releaseNextHop(address);
+  }
+
+  flush(): void {
+    this.fib.flush();
+  }
+
+  sweep(): void {
+    setTimeout(() => this.fib.sweep(), SWEEP_GRACE_MS).unref();
+  }
+}
+
+/** `--kernel none`: nothing is installed, and every next hop counts as reachable. */
+export class NoPlane implements ForwardingPlane {
+  /** @param onNextHop  told in a later turn, as a kernel would. */
+  constructor(private readonly onNextHop: (address: Address, cost: number | undefined) => void) {}
+
+  want(): void {}
+
+  trackNextHop(address: Address): void {
+    setImmediate(() => this.onNextHop(address, 0));
+  }
+
+  releaseNextHop(): void {}
+
+  flush(): void {}
+
+  sweep(): void {}
+}

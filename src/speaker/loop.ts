@@ -1,0 +1,141 @@
+// The one caller of the speaker: feeds it facts, and once a turn of the event loop carries out what it wants. Facts that
+// arrive in one turn (octets of many peers, say) are decided and sent together.
+
+import type { ForwardingRoute, LogEvent } from 'bgp-utils';
+import {
+  type Address,
+  assertNever,
+  type ConnectionId,
+  type Input,
+  type Output,
+  type Prefix,
+  type Speaker,
+} from 'bgp-utils';
+import type { Clock } from './clock.ts';
+import type { Tcp } from './tcp.ts';
+
+/** Where routes go: the kernel, or nowhere. */
+export interface ForwardingPlane {
+  want(prefix: Prefix, route: ForwardingRoute | undefined): void;
+  trackNextHop(address: Address): void;
+  releaseNextHop(address: Address): void;
+  /** Work off what was wanted. */
+  flush(): void;
+  /** Routes that an earlier run left and nobody wants can go. */
+  sweep(): void;
+}
+
+export interface LoopOptions {
+  readonly speaker: Speaker;
+  readonly clock: Clock;
+  readonly tcp: Pick<Tcp, 'connect' | 'room' | 'write' | 'close'>;
+  readonly forwarding: ForwardingPlane;
+  readonly onLog: (event: LogEvent) => void;
+  readonly onConverged: (output: Output & { type: 'Converged' }) => void;
+}
+
+/** The longest that setTimeout can wait. */
+const MAX_TIMEOUT_MS = 0x7fffffff;
+
+export class SpeakerLoop {
+  private scheduled = false;
+  private timer: NodeJS.Timeout | undefined;
+  private timerAt = Number.POSITIVE_INFINITY;
+  private stopped = false;
+
+  constructor(private readonly options: LoopOptions) {}
+
+  /** Tells the speaker facts, in order. What follows from them happens later in this turn of the event loop. */
+  feed(...inputs: readonly Input[]): void {
+    if (this.stopped) return;
+    const now = this.options.clock.now();
+    for (const input of inputs) this.options.speaker.handle(input, now);
+    this.schedule();
+  }
+
+  /** A connection has room again. */
+  drained(connection: ConnectionId): void {
+    if (!this.stopped) this.transmit(connection);
+  }
+
+  /** What the speaker wants, now: for the last inputs before the end. */
+  settle(): void {
+    this.turn();
+  }
+
+  /** Nothing is fed or sent any more. */
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      if (!this.stopped) this.turn();
+    });
+  }
+
+  private turn(): void {
+    const { speaker, clock, forwarding } = this.options;
+    this.scheduled = false;
+    for (const output of speaker.take(clock.now())) this.perform(output);
+    forwarding.flush();
+    this.setTimer();
+  }
+
+  private perform(output: Output): void {
+    const { tcp, forwarding } = this.options;
+    switch (output.type) {
+      case 'Connect':
+        return tcp.connect(output.connection, output);
+      case 'Transmit':
+        return this.transmit(output.connection);
+      case 'Close':
+        return tcp.close(output.connection, output.lastOctets);
+      case 'Forward':
+        return forwarding.want(output.prefix, output.route);
+      case 'TrackNextHop':
+        return forwarding.trackNextHop(output.address);
+      case 'ReleaseNextHop':
+        return forwarding.releaseNextHop(output.address);
+      case 'Converged':
+        forwarding.sweep();
+        return this.options.onConverged(output);
+      case 'Log':
+        return this.options.onLog(output.event);
+      default:
+        return assertNever(output);
+    }
+  }
+
+  /** As long as there is room; the rest is asked for when the connection has drained. */
+  private transmit(connection: ConnectionId): void {
+    const { speaker, tcp } = this.options;
+    for (let first = true; ; first = false) {
+      const room = tcp.room(connection);
+      // Control messages go out without regard to room: a KEEPALIVE must not wait for a full table.
+      if (room === 0 && !first) return;
+      const messages = speaker.transmit(connection, room);
+      if (messages.length === 0) return;
+      tcp.write(connection, messages);
+    }
+  }
+
+  private setTimer(): void {
+    const at = this.options.speaker.nextDeadline();
+    if (at === this.timerAt && this.timer !== undefined) return;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.timerAt = at;
+    if (at === Number.POSITIVE_INFINITY) return;
+    const delay = Math.min(MAX_TIMEOUT_MS, Math.max(0, Math.ceil(at - this.options.clock.now())));
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      // Sockets are read between a timer and an immediate: after a long stop (SIGSTOP, a suspended machine) KEEPALIVEs
+      // that have arrived count before the hold timer does.
+      setImmediate(() => this.feed({ type: 'Tick' }));
+    }, delay);
+  }
+}
