@@ -1,0 +1,232 @@
+// The kernel's routes depend on what is wanted, reachable and occupied in the end, and on nothing of the way there: not on
+// order, doubling, refusals, lost news or routes that came and went.
+
+import { type Address, address, type Prefix, prefix } from 'bgp-utils';
+import fc from 'fast-check';
+import type { FibRoute } from '../../src/fib/fib.ts';
+import { FibSync } from '../../src/fib/sync.ts';
+import {
+  type KernelRoute,
+  type NextHopResolution,
+  PROTOCOL_BGP,
+  sameRoute,
+} from '../../src/kernel/kernel.ts';
+import { MemoryKernel } from '../../src/kernel/memory.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+const PREFIXES = ['10.65.0.0/26', '10.65.0.64/26', '10.65.0.7/32', 'fd65::/122'].map(prefix);
+const HOPS = ['10.0.0.2', '10.0.0.3', '172.16.0.9'].map(address);
+const GATEWAYS = ['10.0.0.8', '10.0.0.9'].map(address);
+const METRICS = [0, 512, 1024];
+const STATIC = 4;
+
+type Step =
+  | { readonly do: 'want'; readonly prefix: Prefix; readonly route: FibRoute | undefined }
+  | { readonly do: 'reach'; readonly hop: Address; readonly gateway: Address | 'link' | undefined }
+  | { readonly do: 'occupy' | 'free'; readonly prefix: Prefix; readonly metric: number }
+  | { readonly do: 'refuse' | 'permit'; readonly prefix: Prefix }
+  | { readonly do: 'steal'; readonly index: number }
+  | { readonly do: 'plant'; readonly route: KernelRoute }
+  | { readonly do: 'wait'; readonly milliseconds: number }
+  | { readonly do: 'sweep' };
+
+const anyPrefix = fc.constantFrom(...PREFIXES);
+const anyMetric = fc.constantFrom(...METRICS);
+const anyRoute: fc.Arbitrary<FibRoute> = fc.oneof(
+  fc.record({ type: fc.constant('blackhole' as const), metric: anyMetric }),
+  fc.record({
+    type: fc.constant('unicast' as const),
+    nextHops: fc.subarray(HOPS, { minLength: 1 }),
+    metric: anyMetric,
+  }),
+);
+const planted = (key: Prefix, metric: number, gateway: Address): KernelRoute => ({
+  prefix: key,
+  type: 'unicast',
+  metric,
+  nextHops: [{ gateway, interface: 'eth0', weight: 1, onLink: false }],
+  protocol: PROTOCOL_BGP,
+});
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('want' as const),
+      prefix: anyPrefix,
+      route: fc.option(anyRoute, { nil: undefined }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('reach' as const),
+      hop: fc.constantFrom(...HOPS),
+      gateway: fc.constantFrom(...GATEWAYS, 'link' as const, undefined),
+    }),
+  },
+  fc.record({
+    do: fc.constantFrom('occupy' as const, 'free' as const),
+    prefix: anyPrefix,
+    metric: anyMetric,
+  }),
+  fc.record({ do: fc.constantFrom('refuse' as const, 'permit' as const), prefix: anyPrefix }),
+  fc.record({ do: fc.constant('steal' as const), index: fc.nat(5) }),
+  fc.record({
+    do: fc.constant('plant' as const),
+    route: fc.tuple(anyPrefix, anyMetric, fc.constantFrom(...GATEWAYS)).map((each) => planted(...each)),
+  }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('wait' as const),
+      milliseconds: fc.constantFrom(0, 1, 60, 1500, 61_000),
+    }),
+  },
+  fc.record({ do: fc.constant('sweep' as const) }),
+);
+
+const news = () => new Promise((resolve) => setImmediate(resolve));
+const unreachable: NextHopResolution = { reachable: false, reason: 'no route' };
+const resolutionTo = (gateway: Address | 'link' | undefined): NextHopResolution =>
+  gateway === undefined
+    ? unreachable
+    : {
+        reachable: true,
+        gateway: gateway === 'link' ? undefined : gateway,
+        interface: 'eth0',
+        metric: 1,
+        prefix: prefix('10.0.0.0/8'),
+      };
+
+/** What the kernel shall hold of ours, computed anew from the end of the story. */
+function expected(
+  wanted: ReadonlyMap<Prefix, FibRoute>,
+  reach: ReadonlyMap<Address, Address | 'link' | undefined>,
+): KernelRoute[] {
+  const routes: KernelRoute[] = [];
+  for (const [key, route] of wanted) {
+    const base = { prefix: key, metric: route.metric, protocol: PROTOCOL_BGP };
+    if (route.type === 'blackhole') routes.push({ ...base, type: 'blackhole', nextHops: [] });
+    else {
+      const gateways = route.nextHops.map((hop) => (reach.get(hop) === 'link' ? hop : reach.get(hop)));
+      const nextHops = [...new Set(gateways)]
+        .filter((gateway) => gateway !== undefined)
+        .map((gateway) => ({ gateway: gateway as Address, interface: 'eth0', weight: 1, onLink: false }));
+      if (nextHops.length > 0) routes.push({ ...base, type: 'unicast', nextHops });
+    }
+  }
+  return routes;
+}
+
+const describeRoute = (route: KernelRoute): string =>
+  `${route.prefix} ${route.metric} ${route.type} ${route.nextHops
+    .map((hop) => hop.gateway)
+    .sort()
+    .join(',')}`;
+
+async function play(
+  found: readonly KernelRoute[],
+  steps: readonly Step[],
+  losesNews: boolean,
+): Promise<void> {
+  const kernel = new MemoryKernel();
+  const clock = new FakeClock();
+  const wanted = new Map<Prefix, FibRoute>();
+  const reach = new Map<Address, Address | 'link' | undefined>();
+  const occupied = new Map<string, KernelRoute>();
+  for (const gateway of GATEWAYS) kernel.setResolution(gateway, resolutionTo('link'));
+  for (const hop of HOPS) kernel.setResolution(hop, unreachable);
+  for (const route of found) kernel.addByOthers(route);
+  const sync = new FibSync({ kernel, clock, onNextHop: () => undefined, onLog: () => undefined });
+  sync.start();
+  if (losesNews) kernel.emit = () => undefined;
+
+  for (const step of steps) {
+    switch (step.do) {
+      case 'want':
+        if (step.route === undefined) wanted.delete(step.prefix);
+        else wanted.set(step.prefix, step.route);
+        sync.want(step.prefix, step.route);
+        break;
+      case 'reach':
+        reach.set(step.hop, step.gateway);
+        kernel.setResolution(step.hop, resolutionTo(step.gateway));
+        kernel.emit({ type: 'addresses', interface: 'eth0' });
+        break;
+      case 'occupy': {
+        const theirs = { ...planted(step.prefix, step.metric, GATEWAYS[0]!), protocol: STATIC };
+        if (!occupied.has(step.prefix) && kernel.addByOthers(theirs)) occupied.set(step.prefix, theirs);
+        break;
+      }
+      case 'free': {
+        const theirs = occupied.get(step.prefix);
+        occupied.delete(step.prefix);
+        if (theirs !== undefined) kernel.removeByOthers(theirs);
+        break;
+      }
+      case 'refuse':
+        kernel.setFailing(step.prefix, 'ENOMEM');
+        break;
+      case 'permit':
+        kernel.setFailing(step.prefix, undefined);
+        break;
+      case 'steal': {
+        const route = kernel.routes()[step.index];
+        if (route !== undefined) kernel.removeByOthers(route);
+        break;
+      }
+      case 'plant':
+        kernel.apply([{ type: 'replace', route: step.route }]); // with `ip route replace … proto bgp`
+        break;
+      case 'wait':
+        await news();
+        clock.advance(step.milliseconds);
+        break;
+      case 'sweep':
+        sync.sweep();
+        break;
+    }
+  }
+
+  for (const key of PREFIXES) kernel.setFailing(key, undefined);
+  for (const theirs of occupied.values()) kernel.removeByOthers(theirs);
+  sync.sweep();
+  await news();
+  // Lost news of a next hop comes with the next news of any; lost news of routes with the next look.
+  MemoryKernel.prototype.emit.call(kernel, { type: 'overrun' });
+  await news();
+  clock.advance(200_000);
+  expect(kernel.routes().map(describeRoute).sort()).toEqual(
+    expected(wanted, reach)
+      .map((route) => ({
+        ...route,
+        metric: route.prefix.includes(':') && route.metric === 0 ? 1024 : route.metric,
+      }))
+      .map(describeRoute)
+      .sort(),
+  );
+  expect(sync.inStep()).toBe(true);
+  expect(sync.sizes.present).toBe(kernel.routes().length);
+  expect(
+    kernel
+      .routes()
+      .every((route) => sync.view(route.prefix)[0]!.present.some((each) => sameRoute(each, route))),
+  ).toBe(true);
+  sync.close();
+}
+
+describe('forwarding table', () => {
+  const found = fc.array(fc.tuple(anyPrefix, anyMetric, fc.constantFrom(...GATEWAYS)), { maxLength: 4 });
+  it.each([
+    ['with all news', false],
+    ['with all news lost but the last', true],
+  ])('ends the same whatever happened on the way (%s)', async (_what, losesNews) => {
+    await fc.assert(
+      fc.asyncProperty(found, fc.array(anyStep, { maxLength: 40 }), async (old, steps) => {
+        const unique = new Map(old.map((each) => [`${each[0]} ${each[1]}`, planted(...each)]));
+        await play([...unique.values()], steps, losesNews);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,182 @@
+// A real etcd for tests: one member on free ports, data in its own folder, ended by process id whatever happens.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const BINARY = process.env.ETCD_BINARY ?? 'etcd';
+
+export interface EtcdOptions {
+  /** Address to listen on; a namespace's own address in topology tests. */
+  readonly address?: string;
+  /** Put in front of the command, for instance ['ip', 'netns', 'exec', 'host-1']. */
+  readonly prefix?: readonly string[];
+  readonly args?: readonly string[];
+  /** Paths of PEM files: the server then speaks TLS only, and asks clients for a certificate of that authority. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
+export class TestEtcd {
+  readonly endpoint: string;
+  readonly #folder: string;
+  readonly #peerPort: number;
+  readonly #options: EtcdOptions;
+  #process: ChildProcess | undefined;
+  #output = '';
+
+  private constructor(folder: string, port: number, peerPort: number, options: EtcdOptions) {
+    this.#folder = folder;
+    this.#peerPort = peerPort;
+    this.#options = options;
+    this.endpoint = `${options.tls ? 'https' : 'http'}://${options.address ?? '127.0.0.1'}:${port}`;
+  }
+
+  /** @returns when it answers. */
+  static async start(options: EtcdOptions = {}): Promise<TestEtcd> {
+    const etcd = await TestEtcd.prepare(options);
+    try {
+      await etcd.restart();
+    } catch (error) {
+      await etcd.cleanup();
+      throw error;
+    }
+    return etcd;
+  }
+
+  /** Has its ports and folder, and does not run yet. */
+  static async prepare(options: EtcdOptions = {}): Promise<TestEtcd> {
+    const folder = await mkdtemp(join(tmpdir(), 'mesos-bgp-etcd-'));
+    const [port, peerPort] = await freePorts(2, options.prefix === undefined ? options.address : undefined);
+    return new TestEtcd(folder, port!, peerPort!, options);
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  async restart(): Promise<void> {
+    const peer = `http://127.0.0.1:${this.#peerPort}`;
+    const { tls } = this.#options;
+    const [command, ...args] = [
+      ...(this.#options.prefix ?? []),
+      BINARY,
+      ...['--data-dir', join(this.#folder, 'data'), '--name', 'test', '--logger', 'zap'],
+      ...['--listen-client-urls', this.endpoint, '--advertise-client-urls', this.endpoint],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+      ...['--initial-cluster', `test=${peer}`],
+      ...(tls === undefined
+        ? []
+        : [
+            '--cert-file',
+            tls.cert,
+            '--key-file',
+            tls.key,
+            '--trusted-ca-file',
+            tls.ca,
+            '--client-cert-auth',
+          ]),
+      ...(this.#options.args ?? []),
+    ];
+    this.#output = '';
+    const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    let failed: Error | undefined;
+    child.once('error', (error) => {
+      running.delete(child);
+      failed = new Error(
+        `cannot start ${BINARY}: ${error.message}; install Debian's etcd-server, or set ETCD_BINARY`,
+      );
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        this.#output = (this.#output + data.toString()).slice(-4000);
+      });
+    }
+    await until(async () => {
+      if (failed) throw failed;
+      if (child.exitCode !== null) throw new Error(`etcd exited with ${child.exitCode}: ${this.#output}`);
+      return this.#healthy();
+    }, `etcd at ${this.endpoint} answers`);
+  }
+
+  /** SIGTERM, and waits until it is gone. */
+  stop = (): Promise<void> => this.#end('SIGTERM');
+
+  /** SIGKILL, as a crash. */
+  kill = (): Promise<void> => this.#end('SIGKILL');
+
+  /** Keeps it from running without closing its sockets, and lets it go on. */
+  freeze = (): void => void this.#process?.kill('SIGSTOP');
+  thaw = (): void => void this.#process?.kill('SIGCONT');
+
+  /** Forgets all data; only while it is stopped. */
+  wipe = (): Promise<void> => rm(join(this.#folder, 'data'), { recursive: true, force: true });
+
+  /** Ends it and removes its folder. Safe to call twice, and after a failed start. */
+  async cleanup(): Promise<void> {
+    await this.kill();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    child.kill('SIGCONT'); // a frozen one takes SIGTERM only then
+    await gone;
+  }
+
+  async #healthy(): Promise<boolean> {
+    // In another namespace, and without a certificate, we cannot ask; etcd's own log says it.
+    if (this.#options.prefix !== undefined || this.#options.tls !== undefined) {
+      return /serving client (traffic|requests)/.test(this.#output);
+    }
+    try {
+      const answer = await fetch(`${this.endpoint}/health`, { signal: AbortSignal.timeout(1000) });
+      return ((await answer.json()) as { health?: string }).health === 'true';
+    } catch {
+      return false;
+    }
+  }
+}
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Polls until `condition` holds. @throws after the deadline, naming what was waited for. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  deadlineMs = 15_000,
+): Promise<void> {
+  const end = performance.now() + deadlineMs;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
+    await delay(20);
+  }
+}
+
+/** Ports that nobody listens on just now. */
+export async function freePorts(count: number, address = '127.0.0.1'): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject).listen(0, address, resolve);
+      });
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,322 @@
+import { address, type ConnectionId, encodeMessage, INITIAL_CONTEXT } from 'bgp-utils';
+import { announcement, Bench, OWN, passivePeer, restartCapability } from '../../../support/bench.ts';
+import { peerConfig } from '../../../support/peers.ts';
+
+const PEER = '10.0.0.2';
+const HIGHER = '10.0.0.2';
+const LOWER = '0.0.0.9';
+const CEASED = '6/7';
+
+/** The two connections of a peer that opens one while we open ours, both in OpenSent. */
+function twoConnections(): { bench: Bench; ours: ConnectionId; theirs: ConnectionId } {
+  const bench = new Bench({}, peerConfig(OWN, address(PEER)));
+  bench.pass(0);
+  const theirs = bench.accept(PEER);
+  const ours = bench.connected(PEER);
+  return { bench, ours, theirs };
+}
+
+describe('two connections at once (RFC 4271 §6.8)', () => {
+  /** What the peer says, in every order that two connections allow. */
+  const orders = (() => {
+    const all: ('O' | 'o' | 'K' | 'k')[][] = [];
+    const extend = (order: ('O' | 'o' | 'K' | 'k')[]): void => {
+      if (order.length === 4) all.push(order);
+      for (const next of ['O', 'o', 'K', 'k'] as const) {
+        if (order.includes(next)) continue;
+        if (next === 'K' && !order.includes('O')) continue;
+        if (next === 'k' && !order.includes('o')) continue;
+        extend([...order, next]);
+      }
+    };
+    extend([]);
+    return all;
+  })();
+
+  it.each(
+    orders.flatMap((order) => [
+      [order.join(' '), HIGHER, 'theirs', order] as const,
+      [order.join(' '), LOWER, 'ours', order] as const,
+    ]),
+  )('%s (capitals: on the one that we opened) from %s: %s is left', (_name, identifier, expected, order) => {
+    const { bench, ours, theirs } = twoConnections();
+    for (const each of order) {
+      const connection = each === 'O' || each === 'K' ? ours : theirs;
+      if (each === 'O' || each === 'o') bench.open(connection, identifier);
+      else bench.keepAlive(connection);
+    }
+    const [winner, loser] = expected === 'ours' ? [ours, theirs] : [theirs, ours];
+    expect(bench.state(PEER)).toBe('Established');
+    expect(bench.notifications(winner)).toEqual([]);
+    expect(bench.notifications(loser)).toEqual([CEASED]);
+    expect(bench.closed(loser)).toBeDefined();
+    expect(bench.speaker.sizes().connections).toBe(1);
+    expect(bench.view(PEER).counters).toMatchObject({ established: 1, lost: 0 });
+    expect(bench.view(PEER).remotePort).toBe(expected === 'ours' ? 179 : 40000 + theirs);
+    expect(bench.view(PEER).lastError).toBeUndefined();
+  });
+
+  it('a connection that is still being opened ends when the other is Established', () => {
+    const bench = new Bench({}, peerConfig(OWN, address(PEER)));
+    bench.pass(0);
+    const attempt = bench.outputsOf('Connect')[0]!.connection;
+    const theirs = bench.establish(PEER);
+    expect(bench.closed(attempt)).toMatchObject({ lastOctets: undefined });
+    bench.tell({ type: 'Connected', connection: attempt, localAddress: OWN, localPort: 1, remotePort: 179 });
+    bench.disconnect(attempt);
+    expect(bench.state(PEER)).toBe('Established');
+    expect(bench.view(PEER).remotePort).toBe(40000 + theirs);
+  });
+
+  it('the second takes over when the first fails to connect, or is lost', () => {
+    for (const connects of [false, true]) {
+      const bench = new Bench({}, peerConfig(OWN, address(PEER)));
+      bench.pass(0);
+      const attempt = bench.outputsOf('Connect')[0]!.connection;
+      const theirs = bench.accept(PEER);
+      if (connects) {
+        bench.connected(PEER);
+        bench.disconnect(attempt);
+      } else bench.tell({ type: 'ConnectFailed', connection: attempt, reason: 'refused' });
+      bench.open(theirs, PEER);
+      bench.keepAlive(theirs);
+      expect(bench.state(PEER)).toBe('Established');
+    }
+  });
+
+  it('a third is refused, unless the second has not said who it is for long', () => {
+    const bench = new Bench({}, peerConfig(OWN, address(PEER)));
+    bench.pass(0);
+    const attempt = bench.outputsOf('Connect')[0]!.connection;
+    const second = bench.accept(PEER);
+    const third = bench.accept(PEER);
+    expect(bench.closed(third)).toBeDefined();
+    expect(bench.closed(second)).toBeUndefined();
+    bench.connected(PEER);
+    bench.pass(5_000);
+    const fourth = bench.accept(PEER);
+    expect(bench.closed(second)).toBeDefined();
+    bench.open(fourth, HIGHER);
+    bench.keepAlive(fourth);
+    expect(bench.state(PEER)).toBe('Established');
+    expect(bench.closed(attempt)).toBeDefined();
+  });
+
+  it('of two that the peer opened, the later one is left: it has forgotten the first', () => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    const first = bench.accept(PEER);
+    bench.open(first, LOWER);
+    const second = bench.accept(PEER);
+    bench.open(second, LOWER);
+    bench.keepAlive(second);
+    expect([bench.state(PEER), bench.notifications(first)]).toEqual(['Established', [CEASED]]);
+  });
+
+  it('one that has waited long for its OPEN does not win over one that has it', () => {
+    const { bench, ours, theirs } = twoConnections();
+    bench.pass(5_000);
+    bench.open(theirs, LOWER); // by the identifiers ours would be left
+    bench.keepAlive(theirs);
+    expect([bench.state(PEER), bench.closed(ours) !== undefined]).toEqual(['Established', true]);
+  });
+});
+
+describe('a second connection while the session is Established', () => {
+  const open = (changes: Parameters<Bench['open']>[2], afterMs: number) => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    const first = bench.establish(PEER, changes);
+    bench.received(
+      first,
+      announcement(['10.65.2.0/24'], {
+        origin: 0,
+        asPath: [],
+        localPref: 100,
+        nextHop: { address: address(PEER) },
+      }),
+    );
+    bench.pass(afterMs);
+    const second = bench.accept(PEER);
+    bench.open(second, PEER, changes);
+    return { bench, first, second };
+  };
+
+  it('is a peer that restarted, where graceful restart was agreed (RFC 4724 §4.2)', () => {
+    const { bench, first, second } = open({}, 60_000);
+    expect(bench.closed(first)).toMatchObject({ lastOctets: undefined });
+    expect(bench.routes()).toEqual({ '10.65.2.0/24': '10.0.0.2 stale' });
+    bench.keepAlive(second);
+    expect(bench.state(PEER)).toBe('Established');
+    expect(bench.view(PEER).counters).toMatchObject({ established: 2, lost: 1 });
+  });
+
+  it('is refused otherwise (RFC 4271 §6.8)', () => {
+    const { bench, first, second } = open({ capabilities: [] }, 60_000);
+    expect(bench.notifications(second)).toEqual([CEASED]);
+    expect([bench.state(PEER), bench.closed(first)]).toEqual(['Established', undefined]);
+  });
+
+  it('is refused when it was on its way as the session came up', () => {
+    const { bench, first, second } = open({}, 1_000);
+    expect(bench.notifications(second)).toEqual([CEASED]);
+    expect([bench.state(PEER), bench.closed(first)]).toEqual(['Established', undefined]);
+  });
+});
+
+describe('messages', () => {
+  const session = () => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    return { bench, connection: bench.establish(PEER) };
+  };
+
+  it('our OPEN goes out as soon as there is a connection, the KEEPALIVE when theirs is accepted', () => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    const connection = bench.accept(PEER);
+    const types = () => bench.sent.get(connection)!.map(({ type }) => type);
+    expect(types()).toEqual(['Open']);
+    bench.open(connection, PEER);
+    expect(types()).toEqual(['Open', 'KeepAlive']);
+  });
+
+  it.each([
+    ['before the OPEN is an FSM error (RFC 6608)', 'OpenSent', '5/1'],
+    ['before the KEEPALIVE is one as well', 'OpenConfirm', '5/2'],
+  ])('an UPDATE %s', (_name, state, expected) => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    const connection = bench.accept(PEER);
+    if (state === 'OpenConfirm') bench.open(connection, PEER);
+    bench.received(
+      connection,
+      announcement(['10.65.2.0/24'], {
+        origin: 0,
+        asPath: [],
+        localPref: 100,
+        nextHop: { address: address(PEER) },
+      }),
+    );
+    expect([bench.notifications(connection), bench.state(PEER)]).toEqual([[expected], 'Idle']);
+    expect(bench.routes()).toEqual({});
+  });
+
+  it('a second OPEN on the same connection is an FSM error', () => {
+    const { bench, connection } = session();
+    bench.open(connection, PEER);
+    expect(bench.notifications(connection)).toEqual(['5/3']);
+  });
+
+  it('octets that are no message end the session, and the octets behind them are not looked at', () => {
+    const { bench, connection } = session();
+    const update = announcement(['10.65.2.0/24'], {
+      origin: 0,
+      asPath: [],
+      localPref: 100,
+      nextHop: { address: address(PEER) },
+    });
+    bench.received(connection, new Uint8Array(19), update);
+    expect([bench.notifications(connection), bench.routes()]).toEqual([['1/1'], {}]);
+  });
+
+  it('all that waits goes out before the connection is closed, the NOTIFICATION last', () => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    const connection = bench.speaker.newConnectionId();
+    const accepted = {
+      type: 'Accepted',
+      connection,
+      remoteAddress: address(PEER),
+      remotePort: 1,
+      localAddress: OWN,
+      localPort: 179,
+    } as const;
+    const nonsense = encodeMessage({ type: 'KeepAlive' }, INITIAL_CONTEXT);
+    bench.tell(accepted, { type: 'Received', connection, octets: nonsense }); // one turn: nothing was sent yet
+    expect(bench.sent.get(connection)!.map(({ type }) => type)).toEqual(['Open', 'Notification']);
+  });
+
+  it('a closed connection is never heard of again, whatever still comes from it', () => {
+    const { bench, connection } = session();
+    bench.tell({ type: 'Clear', peer: bench.view(PEER).config.peer, how: 'reset', text: 'test' });
+    bench.clear();
+    bench.keepAlive(connection);
+    bench.disconnect(connection);
+    expect(bench.outputs).toEqual([]);
+    expect(bench.speaker.transmit(connection, 65536)).toEqual([]);
+    expect(bench.speaker.sizes().connections).toBe(0);
+  });
+
+  it('a fact that comes twice counts once', () => {
+    const bench = new Bench({}, peerConfig(OWN, address(PEER)));
+    bench.pass(0);
+    const connection = bench.connected(PEER);
+    bench.connected(PEER);
+    expect(bench.sent.get(connection)!.map(({ type }) => type)).toEqual(['Open']);
+    bench.disconnect(connection);
+    bench.disconnect(connection);
+    expect(bench.state(PEER)).toBe('Active');
+  });
+});
+
+describe('connecting', () => {
+  it('a peer that is Idle after an error refuses, until its wait is over', () => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    const first = bench.accept(PEER);
+    bench.open(first, PEER, { asNumber: 65001 });
+    expect(bench.notifications(first)).toEqual(['2/2']);
+    expect(bench.closed(bench.accept(PEER))?.reason).toContain('Idle');
+    bench.now = bench.speaker.nextDeadline(); // due, and the Tick has not come yet
+    bench.establish(PEER);
+  });
+
+  it('nobody but a configured peer is let in', () => {
+    const bench = new Bench({}, passivePeer(PEER));
+    const stranger = bench.accept('10.0.0.99');
+    expect(bench.closed(stranger)).toBeDefined();
+    expect(bench.events('connection-refused')).toMatchObject([{ address: '10.0.0.99' }]);
+  });
+
+  it('a peer that comes back does not restart without having forwarded: the F bit (RFC 4724 §3)', () => {
+    const preserved = (bench: Bench, connection: ConnectionId) => {
+      const open = bench.sent.get(connection)!.find(({ type }) => type === 'Open');
+      const capability =
+        open?.type === 'Open' && open.capabilities.find(({ name }) => name === 'GracefulRestart');
+      return (
+        capability && capability.name === 'GracefulRestart' && capability.families[0]!.forwardingPreserved
+      );
+    };
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    const first = bench.establish(PEER);
+    expect(preserved(bench, first)).toBe(false);
+    bench.pass(2_000);
+    bench.disconnect(first);
+    bench.pass(0);
+    expect(preserved(bench, bench.accept(PEER))).toBe(true);
+    const restarted = new Bench({ restarting: true }, passivePeer(PEER));
+    restarted.pass(0);
+    expect(preserved(restarted, restarted.accept(PEER))).toBe(true);
+  });
+
+  it('the retry grows while nobody answers', () => {
+    const bench = new Bench(
+      {},
+      peerConfig(OWN, address(PEER), { connectRetrySeconds: 5, connectRetryMaxSeconds: 20 }),
+    );
+    bench.pass(300_000);
+    const attempts = bench.outputsOf('Connect').length;
+    expect(attempts).toBeGreaterThan(300 / 20);
+    expect(attempts).toBeLessThan(300 / (20 * 0.75) + 15);
+    expect(bench.outputsOf('Close').length).toBe(attempts - 1); // each attempt ends before the next
+  });
+
+  it('capabilities of the peer are shown', () => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    bench.establish(PEER, { capabilities: [restartCapability()] });
+    expect(bench.view(PEER).capabilitiesReceived.length).toBe(1);
+  });
+});

@@ -1,0 +1,172 @@
+import { address } from 'bgp-utils';
+import { peerId } from '../../../src/desired/peer-config.ts';
+import { stateOf, type TestCluster } from '../../support/calico.ts';
+
+const A = { v4: '10.0.0.1/24', v6: 'fd00::1/64' };
+const B = { v4: '10.0.0.2/24', v6: 'fd00::2/64' };
+
+describe('filters', () => {
+  const cluster: TestCluster = {
+    nodes: { 'host-1': A, 'host-2': B },
+    pools: { p: { cidr: '10.65.0.0/16' }, p6: { cidr: 'fd00:65::/112' } },
+    blocks: { 'host-1': { '10.65.0.0/26': 'confirmed', 'fd00:65::/122': 'confirmed' } },
+  };
+
+  it('import filters come before "accept", export filters before the built-in rules', () => {
+    const { peers } = stateOf(
+      {
+        ...cluster,
+        peers: { t: { peerIP: '10.0.0.254', asNumber: 65001, filters: ['f2', 'f1', 'v6only'] } },
+        filters: {
+          f1: { importV4: [{ action: 'Reject' }], exportV4: [{ action: 'Accept' }] },
+          f2: { exportV4: [{ action: 'Reject', peerType: 'iBGP' }] },
+          v6only: { exportV6: [{ action: 'Accept' }] },
+        },
+      },
+      'host-1',
+    );
+    const tor = peers.find(({ peer }) => peer === '10.0.0.254')!;
+    expect(tor.importPolicy.terms.map(({ name }) => name)).toEqual(['filter f1 importV4[0]']);
+    expect(tor.exportPolicy.terms.map(({ name }) => name)).toEqual([
+      'filter f2 exportV4[0]',
+      'filter f1 exportV4[0]',
+      'over a device of Felix, to an internal peer',
+      'over a device of BPF',
+      'own block 10.65.0.0/26',
+      'elevated inside own block 10.65.0.0/26',
+      'inside own block 10.65.0.0/26',
+      'pool 10.65.0.0/16',
+      'outside every pool',
+    ]);
+  });
+
+  it('a filter that does not exist is skipped and told; the session starts with the others', () => {
+    const { peers, resolution } = stateOf(
+      {
+        nodes: { a: { v4: '10.0.0.1' } },
+        peers: {
+          p: { peerIP: '10.0.0.254', asNumber: 65001, filters: ['none'] },
+          q: { peerIP: '10.0.0.253', asNumber: 65001, filters: ['hard'] },
+        },
+        filters: { hard: { importV4: [{ action: 'Reject', communities: { values: ['1:2'] } }] } },
+      },
+      'a',
+    );
+    expect(peers.map(({ heldBack }) => heldBack)).toEqual([undefined, undefined]);
+    expect(peers.map(({ importPolicy }) => importPolicy.terms.map(({ match }) => match))).toEqual([
+      [{ communities: [0x10002] }],
+      [],
+    ]);
+    expect(resolution.problems).toMatchObject([{ resource: 'BGPPeer/p', field: 'spec.filters[0]' }]);
+  });
+});
+
+describe('where a policy is required (RFC 8212)', () => {
+  const built = (required: string, filters: readonly string[], asNumber: number) => {
+    const cluster: TestCluster = {
+      nodes: { a: { v4: '10.0.0.1' } },
+      peers: { tor: { peerIP: '10.0.0.254', asNumber, filters } },
+      annotations: {
+        'BGPPeer/tor': { 'mesos-bgp/require-policy': required, 'mesos-bgp/enforce-first-as': required },
+      },
+      filters: { f: { exportV4: [{ action: 'Accept' }], importV4: [{ action: 'Accept' }] } },
+    };
+    return stateOf(cluster, 'a').peers[0]!;
+  };
+  it.each([
+    ['true', [], 65001, 0],
+    ['true', ['f'], 65001, 1],
+    ['true', [], 64512, 0],
+    ['false', [], 65001, 0],
+  ] as const)('%s with filters %j and AS %i', (required, filters, asNumber, imports) => {
+    const peer = built(required, filters, asNumber);
+    expect(peer).toMatchObject({ requirePolicy: required === 'true', enforceFirstAs: required === 'true' });
+    expect(peer.importPolicy.terms.length).toBe(imports);
+    // the built-in terms are no policy that anyone wrote for an external peer
+    const none = required === 'true' && filters.length === 0 && asNumber === 65001;
+    expect(peer.exportPolicy.terms.length === 0).toBe(none);
+  });
+});
+
+describe('passwords (1.16)', () => {
+  const cluster: TestCluster = {
+    nodes: { a: { v4: '10.0.0.1' }, b: { v4: '10.0.0.2' } },
+    config: { nodeMeshPassword: { secretKeyRef: { name: 'bgp', key: 'mesh' } } },
+    peers: {
+      tor: { peerIP: '10.0.0.254', asNumber: 65001, password: { secretKeyRef: { name: 'bgp', key: 'tor' } } },
+    },
+  };
+
+  it('come from the secrets, go to the transport, and are nowhere else', () => {
+    const state = stateOf(cluster, 'a', { secrets: (name, key) => `${name}/${key} is hunter2` });
+    expect([...state.transport].map(([peer, { password }]) => [peer, password])).toEqual([
+      ['10.0.0.2', 'bgp/mesh is hunter2'],
+      ['10.0.0.254', 'bgp/tor is hunter2'],
+    ]);
+    expect(state.resolution.peers.map(({ password }) => password)).toEqual(['set', 'set']);
+    expect(JSON.stringify([state.resolution, state.peers, state.speaker])).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['missing', undefined, 'is missing'],
+    ['empty', '', 'is missing'],
+    ['too long', 'ü'.repeat(41), 'is longer than 80 octets'],
+  ])('%s: the session is held back with the reason, and the problem names the file', (_, secret, why) => {
+    const state = stateOf(cluster, 'a', { secrets: () => secret });
+    expect(state.peers.map(({ heldBack }) => heldBack)).toEqual([
+      `password bgp/mesh ${why}`,
+      `password bgp/tor ${why}`,
+    ]);
+    expect(state.resolution.peers.map(({ password }) => password)).toEqual(['missing', 'missing']);
+    expect(state.resolution.problems).toMatchObject([
+      {
+        resource: 'BGPConfiguration/default',
+        field: 'spec.nodeMeshPassword',
+        message: expect.stringContaining('bgp/mesh'),
+      },
+      { resource: 'BGPPeer/tor', field: 'spec.password', message: expect.stringContaining('--secrets-dir') },
+    ]);
+    expect([...state.transport.values()].every(({ password }) => password === undefined)).toBe(true);
+  });
+});
+
+describe('transport', () => {
+  it.each([
+    [{}, { ttl: 64, minTtl: undefined }, 64, null],
+    [{ ttlSecurity: 0 }, { ttl: 64, minTtl: undefined }, 64, null],
+    [{ ttlSecurity: 1 }, { ttl: 255, minTtl: 255 }, null, 1],
+    [{ ttlSecurity: 3 }, { ttl: 255, minTtl: 253 }, null, 3],
+  ])('%j', (fields, transport, multihop, ttlSecurityHops) => {
+    const state = stateOf(
+      { nodes: { a: { v4: '10.0.0.1' } }, peers: { p: { peerIP: '10.0.0.254', asNumber: 1, ...fields } } },
+      'a',
+    );
+    expect([...state.transport.values()]).toEqual([{ password: undefined, ...transport }]);
+    expect(state.resolution.peers).toMatchObject([{ multihop, ttlSecurityHops }]);
+  });
+
+  it('a restart time that does not fit into its twelve bits is cut, and told', () => {
+    const state = stateOf(
+      {
+        nodes: { a: { v4: '10.0.0.1' } },
+        peers: { p: { peerIP: '10.0.0.254', asNumber: 1, maxRestartTime: '2h' } },
+      },
+      'a',
+    );
+    expect(state.peers[0]!.gracefulRestartSeconds).toBe(4095);
+    expect(state.resolution.problems).toMatchObject([
+      { resource: 'BGPPeer/p', field: 'spec.maxRestartTime' },
+    ]);
+  });
+});
+
+describe('peer ids', () => {
+  it.each([
+    ['10.0.0.1', 179, '10.0.0.1'],
+    ['10.0.0.1', 180, '10.0.0.1:180'],
+    ['fd00::1', 179, 'fd00::1'],
+    ['fd00::1', 180, '[fd00::1]:180'],
+  ])('%s port %d is %s', (text, port, id) => {
+    expect(peerId(address(text), port)).toBe(id);
+  });
+});
