@@ -221,7 +221,7 @@ describe('etcd datastore', () => {
   it('a server that hangs does not hang a call', async () => {
     await put('a', '1');
     unwrap(await datastore.list([prefixRange(RANGE())]));
-    etcd.freeze();
+    await etcd.freeze();
     try {
       const result = await datastore.list([prefixRange(RANGE())]);
       expect(result).toMatchObject({ ok: false, error: { reason: 'unavailable' } });
@@ -263,7 +263,7 @@ describe('etcd datastore', () => {
     await put('a', '1');
     follow();
     await inSync();
-    etcd.freeze();
+    await etcd.freeze();
     try {
       // Keepalive: a ping after 10 s without a word, 5 s for the answer.
       await until(() => datastore.status.current.state === 'disconnected', 'the silence is noticed', 25_000);

@@ -1,8 +1,10 @@
 // A real etcd for tests: one member on free ports, data in its own folder, ended by process id whatever happens.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -26,6 +28,7 @@ export class TestEtcd {
   readonly #options: EtcdOptions;
   #process: ChildProcess | undefined;
   #output = '';
+  #serving = false;
 
   private constructor(folder: string, port: number, peerPort: number, options: EtcdOptions) {
     this.#folder = folder;
@@ -81,6 +84,7 @@ export class TestEtcd {
       ...(this.#options.args ?? []),
     ];
     this.#output = '';
+    this.#serving = false;
     const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     running.add(child);
@@ -94,7 +98,9 @@ export class TestEtcd {
     });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data: Buffer) => {
-        this.#output = (this.#output + data.toString()).slice(-4000);
+        this.#output += data.toString();
+        this.#serving ||= /serving client (traffic|requests)/.test(this.#output);
+        this.#output = this.#output.slice(-4000); // the end says why it exited
       });
     }
     await until(async () => {
@@ -110,8 +116,18 @@ export class TestEtcd {
   /** SIGKILL, as a crash. */
   kill = (): Promise<void> => this.#end('SIGKILL');
 
-  /** Keeps it from running without closing its sockets, and lets it go on. */
-  freeze = (): void => void this.#process?.kill('SIGSTOP');
+  /**
+   * Keeps it from running without closing its sockets. SIGSTOP reaches the threads one by one, after kill(2) has returned:
+   * @returns when each of them stands still, so that no answer can come any more.
+   */
+  async freeze(): Promise<void> {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error('etcd does not run: there is nothing to freeze');
+    this.#process?.kill('SIGSTOP');
+    await until(() => allThreadsStopped(pid), `every thread of etcd (${pid}) stands still`);
+  }
+
+  /** Lets it go on. Safe to call when it is not frozen. */
   thaw = (): void => void this.#process?.kill('SIGCONT');
 
   /** Forgets all data; only while it is stopped. */
@@ -135,9 +151,7 @@ export class TestEtcd {
 
   async #healthy(): Promise<boolean> {
     // In another namespace, and without a certificate, we cannot ask; etcd's own log says it.
-    if (this.#options.prefix !== undefined || this.#options.tls !== undefined) {
-      return /serving client (traffic|requests)/.test(this.#output);
-    }
+    if (this.#options.prefix !== undefined || this.#options.tls !== undefined) return this.#serving;
     try {
       const answer = await fetch(`${this.endpoint}/health`, { signal: AbortSignal.timeout(1000) });
       return ((await answer.json()) as { health?: string }).health === 'true';
@@ -152,6 +166,18 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+/** proc(5): the state follows the command's name, which is in parentheses and may hold anything. */
+async function allThreadsStopped(pid: number): Promise<boolean> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const states = await Promise.all(
+    threads.map(async (thread) => {
+      const stat = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => undefined);
+      return stat?.charAt(stat.lastIndexOf(')') + 2) ?? 'gone';
+    }),
+  );
+  return states.every((state) => state === 'T');
+}
+
 /** Polls until `condition` holds. @throws after the deadline, naming what was waited for. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
@@ -165,18 +191,35 @@ export async function until(
   }
 }
 
-/** Ports that nobody listens on just now. */
+/** Below it, Linux takes no port for an outgoing connection on its own (ip(7), ip_local_port_range). */
+const FIRST_EPHEMERAL = Number(
+  readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/)[0],
+);
+const LOWEST = 10_000;
+
+/**
+ * Ports that nobody listens on just now, and that no outgoing connection takes while the server that gets them is down:
+ * a client that tries again and again may otherwise be given the very port that it connects to, and talk to itself.
+ */
 export async function freePorts(count: number, address = '127.0.0.1'): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject).listen(0, address, resolve);
-      });
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  const servers: Server[] = [];
+  for (let tries = 0; servers.length < count; tries++) {
+    if (tries > 100 * count) throw new Error(`no ${count} free ports on ${address} below ${FIRST_EPHEMERAL}`);
+    const server = await listenOn(randomInt(LOWEST, FIRST_EPHEMERAL), address);
+    if (server !== undefined) servers.push(server);
+  }
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+/** @returns undefined when the port is taken. */
+function listenOn(port: number, address: string): Promise<Server | undefined> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    );
+    server.listen(port, address, () => resolve(server));
+  });
 }
