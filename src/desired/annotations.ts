@@ -39,6 +39,13 @@ export const CONNECT_RETRY: Row<number> = {
   parse: duration(100, 3_600_000, false),
 };
 
+/** RFC 4271 §8.1.1, DelayOpenTime. */
+export const DELAY_OPEN: Row<number> = {
+  name: 'mesos-bgp/delay-open',
+  accepts: '0s, or a duration from 100ms to 240s',
+  parse: duration(100, 240_000, true),
+};
+
 const flag = (name: string): Row<boolean> => ({
   name,
   accepts: 'true or false',

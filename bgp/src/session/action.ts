@@ -1,6 +1,7 @@
 // What a transition wants done. The peer carries it out on the connection that the session runs on.
 
-import type { Notification } from '../wire/notification.ts';
+import { CEASE, ERROR_CODE } from '../wire/constants.ts';
+import { describeNotification, type Notification } from '../wire/notification.ts';
 import type { Negotiated } from './negotiate.ts';
 
 /** Why a session ended: shown to people, and the reason graceful restart is or is not applied (RFC 4724 §4.2). */
@@ -20,3 +21,27 @@ export type Action =
   | { readonly type: 'SessionUp'; readonly agreed: Negotiated }
   /** Any end, also of a session that was not established yet. */
   | { readonly type: 'SessionDown'; readonly end: End };
+
+/** A lost collision is how two connections become one: nothing failed. */
+export const isFailure = (end: End): boolean =>
+  end.cause !== 'stopped' &&
+  !(
+    'notification' in end &&
+    end.notification.code === ERROR_CODE.CEASE &&
+    end.notification.subcode === CEASE.CONNECTION_COLLISION_RESOLUTION
+  );
+
+export function describeEnd(end: End): string {
+  switch (end.cause) {
+    case 'notification-sent':
+    case 'notification-received': {
+      const { name, text } = describeNotification(end.notification);
+      const who = end.cause === 'notification-sent' ? 'sent' : 'received';
+      return `${who} NOTIFICATION ${name}${text === '' ? '' : `: ${text}`}`;
+    }
+    case 'connection-lost':
+      return end.reason;
+    case 'stopped':
+      return 'stopped';
+  }
+}

@@ -1,18 +1,21 @@
 // The BGP state machine: every transition, and nothing else (RFC 4271 §8.2.2).
 //
-// Options taken (§8.1.1): AllowAutomaticStart, PassiveTcpEstablishment, DampPeerOscillations. Not taken here:
+// Options taken (§8.1.1): AllowAutomaticStart, PassiveTcpEstablishment, DampPeerOscillations, DelayOpen. Not taken here:
 // TrackTcpState, CollisionDetectEstablishedState, SendNOTIFICATIONwithoutOPEN.
 //
-// Three deliberate differences, each because the text would take a working network down or keep it from coming up:
+// Five deliberate differences (decision 3), each because the text would take a working network down or keep it from coming
+// up, or because another section says otherwise:
 // - A connection that fails in Connect or Active leads to Active and not to Idle: in Idle the peer's own connection
 //   would be refused for as long as we wait.
 // - A passive peer's ConnectRetryTimer does not run: it would make the passive side connect.
 // - A NOTIFICATION is never answered by a NOTIFICATION (§8.2.2 asks for it in OpenSent): nobody reads it.
+// - A second OPEN on one connection is an unexpected message (RFC 6608); §8.2.2 ignores it but for collisions.
+// - A bad header in Established is answered as §6.1 has it, and not as an FSM error.
 
 import { assertNever } from '../net/assert.ts';
 import { type Millis, NEVER } from '../net/time.ts';
 import { CEASE, ERROR_CODE, FSM_ERROR } from '../wire/constants.ts';
-import { type Notification, notification } from '../wire/notification.ts';
+import { describeNotification, type Notification, notification } from '../wire/notification.ts';
 import type { Action, End } from './action.ts';
 import type { Event } from './event.ts';
 import type { Session, SessionTimers } from './state.ts';
@@ -38,6 +41,25 @@ const BROKE_AT_ONCE_MS = 1_000;
 const QUICK_ATTEMPTS = 10;
 const QUICK_RETRY_MS = 1000;
 
+/** Of the "any other event" of each state (RFC 6608 §4). */
+const FSM_SUBCODE = {
+  OpenSent: FSM_ERROR.UNEXPECTED_MESSAGE_IN_OPENSENT,
+  OpenConfirm: FSM_ERROR.UNEXPECTED_MESSAGE_IN_OPENCONFIRM,
+  Established: FSM_ERROR.UNEXPECTED_MESSAGE_IN_ESTABLISHED,
+} as const;
+
+/** A session in one of these states. */
+type In<S extends Session['state']> = Extract<Session, { state: S }>;
+type Waiting = In<'Connect' | 'Active'>;
+type Speaking = In<'OpenSent' | 'OpenConfirm' | 'Established'>;
+type Agreed = In<'OpenConfirm' | 'Established'>;
+
+/** When a step is made, and with which settings of the peer. */
+interface Clock {
+  readonly now: Millis;
+  readonly timers: SessionTimers;
+}
+
 export const newSession = (startAt: Millis): Session => ({
   state: 'Idle',
   startAt,
@@ -45,12 +67,15 @@ export const newSession = (startAt: Millis): Session => ({
 });
 
 /** A connection that the peer opened while another attempt is under way gets a machine of its own (§6.8). */
-export function incomingSession(now: Millis): Step {
-  return {
-    session: { state: 'OpenSent', holdAt: now + OPEN_HOLD_MS, failures: 0 },
-    actions: [{ type: 'SendOpen' }],
-  };
-}
+export const incomingSession = (now: Millis, timers: SessionTimers): Step =>
+  connectionThere(
+    { state: 'Active', connectRetryAt: NEVER, delayOpenAt: NEVER, failures: 0 },
+    { now, timers },
+  );
+
+/** The connection is there, and our OPEN waits for the peer's (DelayOpen). */
+export const isDelayingOpen = (session: Session): session is Waiting =>
+  (session.state === 'Connect' || session.state === 'Active') && session.delayOpenAt !== NEVER;
 
 /** The timer that runs out first; `dueEvent` says which event it is. */
 export function sessionDeadline(session: Session): Millis {
@@ -59,7 +84,7 @@ export function sessionDeadline(session: Session): Millis {
       return session.startAt;
     case 'Connect':
     case 'Active':
-      return session.connectRetryAt;
+      return Math.min(session.connectRetryAt, session.delayOpenAt);
     case 'OpenSent':
       return session.holdAt;
     case 'OpenConfirm':
@@ -78,12 +103,12 @@ export function dueEvent(session: Session, now: Millis): Event | undefined {
       return { type: 'AutomaticStart' };
     case 'Connect':
     case 'Active':
-      return { type: 'ConnectRetryTimerExpires' };
+      return { type: session.delayOpenAt <= now ? 'DelayOpenTimerExpires' : 'ConnectRetryTimerExpires' };
     case 'OpenSent':
       return { type: 'HoldTimerExpires' };
     case 'OpenConfirm':
     case 'Established':
-      return session.holdAt <= now ? { type: 'HoldTimerExpires' } : { type: 'KeepaliveTimerExpires' };
+      return { type: session.holdAt <= now ? 'HoldTimerExpires' : 'KeepaliveTimerExpires' };
     default:
       return assertNever(session);
   }
@@ -91,288 +116,279 @@ export function dueEvent(session: Session, now: Millis): Event | undefined {
 
 /** @param now  must not go back. */
 export function step(session: Session, event: Event, now: Millis, timers: SessionTimers): Step {
-  if (event.type === 'ManualStop' && session.state !== 'Idle') {
-    return manualStop(session, event.notification);
-  }
+  const clock = { now, timers };
   switch (session.state) {
     case 'Idle':
-      return idle(session, event, now, timers);
+      return idle(session, event, clock);
     case 'Connect':
-      return connect(session, event, now, timers);
     case 'Active':
-      return active(session, event, now, timers);
+      return waiting(session, event, clock);
     case 'OpenSent':
-      return openSent(session, event, now, timers);
+      return openSent(session, event, clock);
     case 'OpenConfirm':
-      return openConfirm(session, event, now, timers);
+      return openConfirm(session, event, clock);
     case 'Established':
-      return established(session, event, now, timers);
+      return established(session, event, clock);
     default:
       return assertNever(session);
   }
 }
 
+// ── the states ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
 /** Everything but a start is ignored in Idle. */
-function idle(session: Session & { state: 'Idle' }, event: Event, now: Millis, timers: SessionTimers): Step {
+function idle(session: In<'Idle'>, event: Event, clock: Clock): Step {
   switch (event.type) {
     case 'AutomaticStart': // Events 3, 5
-      if (timers.passive)
-        return { session: { ...counted(session), state: 'Active', connectRetryAt: NEVER }, actions: [] };
-      return startConnecting(session, now, timers);
-    case 'ManualStop':
-      return { session: { state: 'Idle', startAt: NEVER, failures: 0 }, actions: [] };
+      if (!clock.timers.passive) return startConnecting(session, clock);
+      return stay({ ...counted(session), state: 'Active', connectRetryAt: NEVER, delayOpenAt: NEVER });
+    case 'ManualStop': // Event 2: also no start later
+      return stay(stopped(NEVER));
     default:
-      return { session, actions: [] };
+      return stay(session);
   }
 }
 
-function connect(
-  session: Session & { state: 'Connect' },
-  event: Event,
-  now: Millis,
-  timers: SessionTimers,
-): Step {
+/** Connect and Active: they differ in whether an attempt of ours is under way. */
+function waiting(session: Waiting, event: Event, clock: Clock): Step {
   switch (event.type) {
-    case 'ConnectRetryTimerExpires': {
-      // Event 9: the attempt took too long
-      const next = startConnecting({ ...session, failures: session.failures + 1 }, now, timers);
-      return { session: next.session, actions: [{ type: 'Drop', notification: undefined }, ...next.actions] };
-    }
+    case 'AutomaticStart': // "the start events are ignored in the Connect state"; so in all that follow
+      return stay(session);
+    case 'ManualStop': // Event 2
+      return manualStop(undefined);
+    case 'AutomaticStop': // Event 8
+      return automaticStop(session, event.startAt, undefined);
+    case 'ConnectRetryTimerExpires': // Event 9; in Connect the attempt took too long
+      return connectAgain(session, clock);
     case 'TcpCRAcked': // Event 16
     case 'TcpConnectionConfirmed': // Event 17
-      return sendOpen(session, now);
+      return connectionThere(session, clock);
+    case 'DelayOpenTimerExpires': // Event 12
+      return sendOpen(session, clock);
     case 'TcpConnectionFails': // Event 18
-      return waitInActive(session, now, timers);
-    case 'AutomaticStart': // "the start events are ignored in the Connect state"; so in all that follow
-      return { session, actions: [] };
-    default:
-      return stop(session, now, timers, undefined, unexpected(event));
+      return waitInActive(session, clock);
+    case 'BGPOpen': // Event 20; without the timer there is no connection that it could come from (Event 19)
+      if (!isDelayingOpen(session)) return stop(session, clock, unexpected(event));
+      return openAgreed(session, event.agreed, clock, [{ type: 'SendOpen' }]);
+    case 'BGPHeaderErr': // Event 21
+    case 'BGPOpenMsgErr': // Event 22: without an OPEN of ours there is no NOTIFICATION (SendNOTIFICATIONwithoutOPEN is off)
+      return stop(session, clock, {
+        cause: 'connection-lost',
+        reason: `refused without a word, as our OPEN was delayed: ${describeNotification(event.notification).name}`,
+      });
+    case 'NotifMsgVerErr': // Event 24
+      return stop(
+        session,
+        clock,
+        heard(event.notification),
+        isDelayingOpen(session) ? 'uncounted' : 'counted',
+      );
+    case 'NotifMsg': // Event 25
+      return stop(session, clock, heard(event.notification));
+    case 'OpenCollisionDump': // Event 23: the other connection goes on
+      return stop(session, clock, { cause: 'stopped' });
+    default: // Events 10, 11, 13, 19, 26 to 28
+      return stop(session, clock, unexpected(event));
   }
 }
 
-function active(
-  session: Session & { state: 'Active' },
-  event: Event,
-  now: Millis,
-  timers: SessionTimers,
-): Step {
+function openSent(session: In<'OpenSent'>, event: Event, clock: Clock): Step {
   switch (event.type) {
-    case 'ConnectRetryTimerExpires': // Event 9
-      return startConnecting(session, now, timers);
-    case 'TcpCRAcked':
-    case 'TcpConnectionConfirmed': // Event 17
-      return sendOpen(session, now);
-    case 'TcpConnectionFails': // Event 18
-      return waitInActive(session, now, timers);
-    case 'AutomaticStart':
-      return { session, actions: [] };
-    default:
-      return stop(session, now, timers, undefined, unexpected(event));
-  }
-}
-
-function openSent(
-  session: Session & { state: 'OpenSent' },
-  event: Event,
-  now: Millis,
-  timers: SessionTimers,
-): Step {
-  switch (event.type) {
-    case 'BGPOpen': {
-      // Event 19
-      const { agreed } = event;
-      return {
-        session: { ...counted(session), state: 'OpenConfirm', agreed, ...agreedTimers(agreed, now, timers) },
-        actions: [{ type: 'SendKeepAlive' }],
-      };
-    }
+    case 'BGPOpen': // Event 19
+      return openAgreed(session, event.agreed, clock, []);
     case 'TcpConnectionFails': {
       // Event 18
-      const next = waitInActive(session, now, timers);
-      return {
-        session: next.session,
-        actions: [{ type: 'SessionDown', end: { cause: 'connection-lost', reason: event.reason } }],
-      };
+      const end: End = { cause: 'connection-lost', reason: event.reason };
+      return { ...waitInActive(session, clock), actions: [{ type: 'SessionDown', end }] };
     }
-    case 'HoldTimerExpires': // Event 10
-    case 'BGPHeaderErr': // Event 21
     case 'BGPOpenMsgErr': // Event 22
-    case 'OpenCollisionDump': // Event 23
-    case 'NotifMsg': // Events 24, 25
-      return commonEnd(session, event, now, timers);
-    case 'AutomaticStart':
-      return { session, actions: [] };
-    default: // RFC 6608 §4
-      return stopSending(
-        session,
-        now,
-        timers,
-        notification(ERROR_CODE.FINITE_STATE_MACHINE_ERROR, FSM_ERROR.UNEXPECTED_MESSAGE_IN_OPENSENT),
-      );
+      return stopSending(session, clock, event.notification);
+    default:
+      return speaking(session, event, clock);
   }
 }
 
-function openConfirm(
-  session: Session & { state: 'OpenConfirm' },
-  event: Event,
-  now: Millis,
-  timers: SessionTimers,
-): Step {
+function openConfirm(session: In<'OpenConfirm'>, event: Event, clock: Clock): Step {
   switch (event.type) {
     case 'KeepAliveMsg': // Event 26
       return {
-        session: { ...session, state: 'Established', holdAt: holdDeadline(session, now), since: now },
+        session: { ...session, state: 'Established', holdAt: holdDeadline(session, clock), since: clock.now },
         actions: [{ type: 'SessionUp', agreed: session.agreed }],
       };
     case 'KeepaliveTimerExpires': // Event 11
-      return {
-        session: { ...session, keepaliveAt: keepaliveDeadline(session, now, timers) },
-        actions: [{ type: 'SendKeepAlive' }],
-      };
-    case 'TcpConnectionFails': // Event 18
-    case 'HoldTimerExpires': // Event 10
+      return sendKeepAlive(session, clock);
     case 'SendHoldTimerExpires': // Event 29
-    case 'BGPHeaderErr': // Event 21
+      return sendHoldExpired(session, clock);
     case 'BGPOpenMsgErr': // Event 22
-    case 'OpenCollisionDump': // Event 23
-    case 'NotifMsg': // Events 24, 25
-      return commonEnd(session, event, now, timers);
-    case 'AutomaticStart':
-      return { session, actions: [] };
-    default: // RFC 6608 §4
-      return stopSending(
-        session,
-        now,
-        timers,
-        notification(ERROR_CODE.FINITE_STATE_MACHINE_ERROR, FSM_ERROR.UNEXPECTED_MESSAGE_IN_OPENCONFIRM),
-      );
+      return stopSending(session, clock, event.notification);
+    default:
+      return speaking(session, event, clock);
   }
 }
 
-function established(
-  session: Session & { state: 'Established' },
-  event: Event,
-  now: Millis,
-  timers: SessionTimers,
-): Step {
+function established(session: In<'Established'>, event: Event, clock: Clock): Step {
   switch (event.type) {
     case 'KeepAliveMsg': // Event 26
     case 'UpdateMsg': // Event 27
-      return { session: { ...session, holdAt: holdDeadline(session, now) }, actions: [] };
+      return stay({ ...session, holdAt: holdDeadline(session, clock) });
     case 'KeepaliveTimerExpires': // Event 11
-      return {
-        session: { ...session, keepaliveAt: keepaliveDeadline(session, now, timers) },
-        actions: [{ type: 'SendKeepAlive' }],
-      };
-    case 'TcpConnectionFails': // Event 18
-    case 'HoldTimerExpires': // Event 10
+      return sendKeepAlive(session, clock);
     case 'SendHoldTimerExpires': // Event 29
-    case 'BGPHeaderErr': // Event 21
+      return sendHoldExpired(session, clock);
     case 'UpdateMsgErr': // Event 28
-    case 'OpenCollisionDump': // Event 23
-    case 'NotifMsg': // Events 24, 25
-      return commonEnd(session, event, now, timers);
-    case 'AutomaticStart':
-      return { session, actions: [] };
-    default: // RFC 6608 §4
-      return stopSending(
-        session,
-        now,
-        timers,
-        notification(ERROR_CODE.FINITE_STATE_MACHINE_ERROR, FSM_ERROR.UNEXPECTED_MESSAGE_IN_ESTABLISHED),
-      );
+      return stopSending(session, clock, event.notification);
+    default:
+      return speaking(session, event, clock);
   }
 }
 
-/** The ends that OpenSent, OpenConfirm and Established have in common. */
-function commonEnd(session: Session, event: Event, now: Millis, timers: SessionTimers): Step {
+/** What OpenSent, OpenConfirm and Established have in common; all else is unexpected there. */
+function speaking(session: Speaking, event: Event, clock: Clock): Step {
   switch (event.type) {
-    case 'HoldTimerExpires':
-      return stopSending(session, now, timers, notification(ERROR_CODE.HOLD_TIMER_EXPIRED, 0));
-    case 'SendHoldTimerExpires': // RFC 9687 §3.2: it may still arrive, and says why
-      return stopSending(session, now, timers, notification(ERROR_CODE.SEND_HOLD_TIMER_EXPIRED, 0));
-    case 'BGPHeaderErr':
-    case 'BGPOpenMsgErr':
-    case 'UpdateMsgErr':
-      return stopSending(session, now, timers, event.notification);
-    case 'OpenCollisionDump':
+    case 'AutomaticStart':
+    case 'TcpCRAcked': // Events 16, 17: a second connection, which has a machine of its own
+    case 'TcpConnectionConfirmed':
+      return stay(session);
+    case 'ManualStop': // Event 2
+      return manualStop(event.notification);
+    case 'AutomaticStop': // Event 8
+      return automaticStop(session, event.startAt, event.notification);
+    case 'HoldTimerExpires': // Event 10
+      return stopSending(session, clock, notification(ERROR_CODE.HOLD_TIMER_EXPIRED, 0));
+    case 'TcpConnectionFails': // Event 18
+      return stop(session, clock, { cause: 'connection-lost', reason: event.reason });
+    case 'BGPHeaderErr': // Event 21
+      return stopSending(session, clock, event.notification);
+    case 'OpenCollisionDump': // Event 23
       return stopSending(
         session,
-        now,
-        timers,
+        clock,
         notification(ERROR_CODE.CEASE, CEASE.CONNECTION_COLLISION_RESOLUTION),
       );
-    case 'NotifMsg':
-      return stop(session, now, timers, undefined, {
-        cause: 'notification-received',
-        notification: event.notification,
-      });
-    case 'TcpConnectionFails':
-      return stop(session, now, timers, undefined, { cause: 'connection-lost', reason: event.reason });
+    case 'NotifMsgVerErr': // Event 24: no failure of the peer's, but in Established
+      return stop(
+        session,
+        clock,
+        heard(event.notification),
+        session.state === 'Established' ? 'counted' : 'uncounted',
+      );
+    case 'NotifMsg': // Event 25
+      return stop(session, clock, heard(event.notification));
     default:
-      throw new Error(`invariant: ${event.type} is no common end`);
+      return stopSending(
+        session,
+        clock,
+        notification(ERROR_CODE.FINITE_STATE_MACHINE_ERROR, FSM_SUBCODE[session.state]),
+      );
   }
 }
 
-function manualStop(session: Session, sent: Notification | undefined): Step {
-  // A NOTIFICATION needs an OPEN before it (SendNOTIFICATIONwithoutOPEN is off).
-  const speaking = session.state !== 'Connect' && session.state !== 'Active';
-  const end: End =
-    sent && speaking ? { cause: 'notification-sent', notification: sent } : { cause: 'stopped' };
-  return {
-    session: { state: 'Idle', startAt: NEVER, failures: 0 },
-    actions: [
-      { type: 'Drop', notification: speaking ? sent : undefined },
-      { type: 'SessionDown', end },
-    ],
-  };
-}
+// ── what transitions have in common ─────────────────────────────────────────────────────────────────────────────────
 
-const stopSending = (session: Session, now: Millis, timers: SessionTimers, sent: Notification): Step =>
-  stop(session, now, timers, sent, { cause: 'notification-sent', notification: sent });
+const stay = (session: Session): Step => ({ session, actions: [] });
+
+const counted = (session: Session) => ({ failures: session.failures });
+
+const stopped = (startAt: Millis): Session => ({ state: 'Idle', startAt, failures: 0 });
+
+const heard = (received: Notification): End => ({
+  cause: 'notification-received',
+  notification: received,
+});
+
+const unexpected = (event: Event): End => ({ cause: 'connection-lost', reason: `unexpected ${event.type}` });
+
+const dropped = (session: Session, sent: Notification | undefined, end: End): Step => ({
+  session,
+  actions: [
+    { type: 'Drop', notification: sent },
+    { type: 'SessionDown', end },
+  ],
+});
+
+/** @param sent  undefined where no OPEN has been sent, as nothing may come before it, or where the end is silent. */
+const manualStop = (sent: Notification | undefined): Step => dropped(stopped(NEVER), sent, endBy(sent));
+
+const automaticStop = (session: Session, startAt: Millis, sent: Notification | undefined): Step =>
+  dropped({ state: 'Idle', startAt, failures: Math.max(session.failures, 0) + 1 }, sent, endBy(sent));
+
+const endBy = (sent: Notification | undefined): End =>
+  sent === undefined ? { cause: 'stopped' } : { cause: 'notification-sent', notification: sent };
+
+const stopSending = (session: Session, clock: Clock, sent: Notification): Step =>
+  stop(session, clock, { cause: 'notification-sent', notification: sent });
+
+/** RFC 9687 §3.2: it may still arrive, and says why. */
+const sendHoldExpired = (session: Agreed, clock: Clock): Step =>
+  stopSending(session, clock, notification(ERROR_CODE.SEND_HOLD_TIMER_EXPIRED, 0));
 
 /** Back to Idle, and a new start after a wait that grows with each failure in a row (DampPeerOscillations). */
 function stop(
   session: Session,
-  now: Millis,
-  timers: SessionTimers,
-  sent: Notification | undefined,
+  { now, timers }: Clock,
   end: End,
+  counting: 'counted' | 'uncounted' = 'counted',
 ): Step {
+  const sent = end.cause === 'notification-sent' ? end.notification : undefined;
   const livedMs = session.state === 'Established' ? now - session.since : 0;
+  if (counting === 'uncounted') {
+    const startAt = now + retryDelay(Math.max(session.failures, 1), timers);
+    return dropped({ state: 'Idle', startAt, ...counted(session) }, sent, end);
+  }
   // A connection that broke says nothing of the next one: a peer that restarted is met at once.
   const lost = end.cause === 'connection-lost' && livedMs >= BROKE_AT_ONCE_MS;
   const failures = lost ? -QUICK_ATTEMPTS : livedMs >= STABLE_MS ? 0 : Math.max(session.failures, 0) + 1;
   const startAt = lost ? now : now + retryDelay(failures, timers);
-  return {
-    session: { state: 'Idle', startAt, failures },
-    actions: [
-      { type: 'Drop', notification: sent },
-      { type: 'SessionDown', end },
-    ],
-  };
+  return dropped({ state: 'Idle', startAt, failures }, sent, end);
 }
 
-function startConnecting(session: Session, now: Millis, timers: SessionTimers): Step {
+function startConnecting(session: Session, { now, timers }: Clock): Step {
+  const connectRetryAt = now + retryDelay(Math.max(session.failures, 0), timers);
   return {
-    session: {
-      ...counted(session),
-      state: 'Connect',
-      connectRetryAt: now + retryDelay(Math.max(session.failures, 0), timers),
-    },
+    session: { ...counted(session), state: 'Connect', connectRetryAt, delayOpenAt: NEVER },
     actions: [{ type: 'Connect' }],
   };
 }
 
-function waitInActive(session: Session, now: Millis, timers: SessionTimers): Step {
-  const failures = session.failures + 1;
-  const connectRetryAt = timers.passive ? NEVER : now + retryDelay(failures - 1, timers);
-  return { session: { state: 'Active', connectRetryAt, failures }, actions: [] };
+/** What there is of a connection is given up for the next attempt. */
+function connectAgain(session: Waiting, clock: Clock): Step {
+  const late = session.state === 'Connect';
+  const next = startConnecting({ ...session, failures: session.failures + Number(late) }, clock);
+  if (!late && !isDelayingOpen(session)) return next;
+  return { session: next.session, actions: [{ type: 'Drop', notification: undefined }, ...next.actions] };
 }
 
-const sendOpen = (session: Session, now: Millis): Step => ({
+function waitInActive(session: Session, { now, timers }: Clock): Step {
+  const failures = session.failures + 1;
+  const connectRetryAt = timers.passive ? NEVER : now + retryDelay(failures - 1, timers);
+  return stay({ state: 'Active', connectRetryAt, delayOpenAt: NEVER, failures });
+}
+
+/** With DelayOpen, the peer's OPEN is waited for, in the state that the session is in. */
+function connectionThere(session: Waiting, clock: Clock): Step {
+  const { delayOpenMs } = clock.timers;
+  if (delayOpenMs === 0) return sendOpen(session, clock);
+  return stay({ ...session, connectRetryAt: NEVER, delayOpenAt: clock.now + delayOpenMs });
+}
+
+const sendOpen = (session: Session, { now }: Clock): Step => ({
   session: { ...counted(session), state: 'OpenSent', holdAt: now + OPEN_HOLD_MS },
   actions: [{ type: 'SendOpen' }],
+});
+
+const openAgreed = (
+  session: Session,
+  agreed: Agreed['agreed'],
+  clock: Clock,
+  before: readonly Action[],
+): Step => ({
+  session: { ...counted(session), state: 'OpenConfirm', agreed, ...agreedTimers(agreed, clock) },
+  actions: [...before, { type: 'SendKeepAlive' }],
+});
+
+const sendKeepAlive = (session: Agreed, clock: Clock): Step => ({
+  session: { ...session, keepaliveAt: agreedTimers(session.agreed, clock).keepaliveAt },
+  actions: [{ type: 'SendKeepAlive' }],
 });
 
 /** Doubles with every failure from `connectRetryMs` up to `connectRetryMaxMs`, after the quick ones. */
@@ -382,19 +398,9 @@ function retryDelay(failures: number, timers: SessionTimers): number {
   return Math.min(grown, Math.max(timers.connectRetryMaxMs, timers.connectRetryMs)) * timers.jitter;
 }
 
-type Agreed = Session & { state: 'OpenConfirm' | 'Established' };
-
-const agreedTimers = (agreed: Agreed['agreed'], now: Millis, timers: SessionTimers) => ({
+const agreedTimers = (agreed: Agreed['agreed'], { now, timers }: Clock) => ({
   holdAt: agreed.holdTimeSeconds === 0 ? NEVER : now + agreed.holdTimeSeconds * 1000,
   keepaliveAt: agreed.keepaliveSeconds === 0 ? NEVER : now + agreed.keepaliveSeconds * 1000 * timers.jitter,
 });
 
-const holdDeadline = (session: Agreed, now: Millis): Millis =>
-  session.agreed.holdTimeSeconds === 0 ? NEVER : now + session.agreed.holdTimeSeconds * 1000;
-
-const keepaliveDeadline = (session: Agreed, now: Millis, timers: SessionTimers): Millis =>
-  agreedTimers(session.agreed, now, timers).keepaliveAt;
-
-const counted = (session: Session) => ({ failures: session.failures });
-
-const unexpected = (event: Event): End => ({ cause: 'connection-lost', reason: `unexpected ${event.type}` });
+const holdDeadline = (session: Agreed, clock: Clock): Millis => agreedTimers(session.agreed, clock).holdAt;

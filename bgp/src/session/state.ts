@@ -8,11 +8,18 @@ interface Counted {
   readonly failures: number;
 }
 
+/** No OPEN has been sent yet, on a connection or without one. */
+interface Waiting extends Counted {
+  readonly connectRetryAt: Millis;
+  /** DelayOpenTimer: the connection is there, and our OPEN waits for the peer's until then (§8.1.1); NEVER when it does not run. */
+  readonly delayOpenAt: Millis;
+}
+
 export type Session =
   /** `startAt` is the IdleHoldTimer (§8.1.1): when the next automatic start is due. */
   | (Counted & { readonly state: 'Idle'; readonly startAt: Millis })
-  | (Counted & { readonly state: 'Connect'; readonly connectRetryAt: Millis })
-  | (Counted & { readonly state: 'Active'; readonly connectRetryAt: Millis })
+  | (Waiting & { readonly state: 'Connect' })
+  | (Waiting & { readonly state: 'Active' })
   | (Counted & { readonly state: 'OpenSent'; readonly holdAt: Millis })
   | (Counted & {
       readonly state: 'OpenConfirm';
@@ -34,6 +41,8 @@ export interface SessionTimers {
   readonly passive: boolean;
   readonly connectRetryMs: number;
   readonly connectRetryMaxMs: number;
+  /** DelayOpenTime: how long a new connection waits for the peer's OPEN before ours is sent; 0 is no wait (DelayOpen is off). */
+  readonly delayOpenMs: number;
   /** 0.75 to 1 (RFC 4271 §10), drawn by the caller for this step. */
   readonly jitter: number;
 }

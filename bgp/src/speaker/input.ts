@@ -60,6 +60,8 @@ export interface PeerConfig {
   readonly connectRetrySeconds: number;
   /** Upper end of the growing connect retry and idle hold times. */
   readonly connectRetryMaxSeconds: number;
+  /** How long our OPEN waits for the peer's on a new connection (RFC 4271 §8.1.1, DelayOpen); absent and 0 are no wait. */
+  readonly delayOpenSeconds?: number;
   /** Restart Time offered (RFC 4724); 0 turns graceful restart off for this peer. */
   readonly gracefulRestartSeconds: number;
   readonly routeReflectorClient: boolean;

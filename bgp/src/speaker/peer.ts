@@ -4,20 +4,21 @@
 import type { Address } from '../net/address.ts';
 import { FAMILY, type Family } from '../net/family.ts';
 import { type Millis, NEVER } from '../net/time.ts';
-import type { Action, End } from '../session/action.ts';
+import { type Action, describeEnd, type End, isFailure } from '../session/action.ts';
 import { survivor } from '../session/collision.ts';
-import type { Event } from '../session/event.ts';
+import { type Event, errorEvent, notificationEvent } from '../session/event.ts';
 import { dueEvent, incomingSession, newSession, type Step, sessionDeadline, step } from '../session/fsm.ts';
 import { type LocalOffer, localOpen, type Negotiated, negotiate } from '../session/negotiate.ts';
 import type { Session, SessionTimers } from '../session/state.ts';
 import { CEASE, ERROR_CODE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
-import { INITIAL_CONTEXT, type WireContext } from '../wire/context.ts';
-import { type Frame, Framer } from '../wire/framer.ts';
+import { INITIAL_CONTEXT } from '../wire/context.ts';
+import type { Frame } from '../wire/framer.ts';
 import { type Decoded, decodeMessage, encodeMessage, type Message } from '../wire/message.ts';
 import { describeNotification, hardReset, type Notification, notification } from '../wire/notification.ts';
 import type { Open } from '../wire/open.ts';
 import type { ConnectionId, PeerConfig } from './input.ts';
 import type { PeerCounters, SessionState } from './inspect.ts';
+import { awaitsOpen, concatenate, contextOf, isYoung, type Line, newLine, OPEN_EXPECTED_MS } from './line.ts';
 import type { LogEvent, Output } from './output.ts';
 
 /** What a peer asks of the speaker around it. */
@@ -34,31 +35,8 @@ export interface PeerHost {
   readonly message: (peer: Peer, message: Message, now: Millis) => void;
 }
 
-/** One run of the state machine with the connection that it has, if any. */
-interface Line {
-  session: Session;
-  connection: ConnectionId | undefined;
-  /** False while the attempt to connect is under way. */
-  connected: boolean;
-  /** When the connection was there. */
-  connectedAt: Millis;
-  openedBy: 'us' | 'them';
-  framer: Framer;
-  /** Whole messages to be sent before any UPDATE. */
-  control: Uint8Array[];
-  /** SendHoldTimer: since when octets have been waiting for the peer's TCP (RFC 9687). */
-  sendHoldAt: Millis;
-  remoteOpen: Open | undefined;
-  localAddress: Address | undefined;
-  localPort: number | undefined;
-  remotePort: number | undefined;
-}
-
 /** RFC 9687 §5: the greater of 8 minutes and twice the hold time. */
 const SEND_HOLD_MS = 480_000;
-
-/** An OPEN comes within a round trip. A connection that waits longer for one may be a dead one. */
-const OPEN_EXPECTED_MS = 5_000;
 
 export class Peer {
   private primary: Line;
@@ -183,19 +161,20 @@ export class Peer {
       localPort,
       remotePort,
     };
+    // In Active a connection that is there is the peer's, and waits for its OPEN; so may a second one.
+    const earlier = state === 'Active' && this.primary.connection !== undefined ? this.primary : this.rival;
+    if (earlier !== undefined) {
+      if (!awaitsOpen(earlier) || isYoung(earlier, now)) return 'a second connection is open already';
+      // Its OPEN is overdue: the peer has given that connection up, and we have not heard of it.
+      this.detachAndClose(earlier, 'the peer opened another connection');
+      if (earlier === this.rival) this.rival = undefined;
+    }
     if (state === 'Active') {
       Object.assign(this.primary, newLine(this.primary.session), found);
       this.happen(this.primary, { type: 'TcpConnectionConfirmed' }, now);
       return undefined;
     }
-    if (this.rival !== undefined) {
-      if (this.rival.session.state !== 'OpenSent' || isYoung(this.rival, now))
-        return 'a second connection is open already';
-      // Its OPEN is overdue: the peer has given that connection up, and we have not heard of it.
-      this.detachAndClose(this.rival, 'the peer opened another connection');
-      this.rival = undefined;
-    }
-    const started = incomingSession(now);
+    const started = incomingSession(now, this.timers());
     this.rival = { ...newLine(started.session), ...found };
     this.carryOut(this.rival, started, now);
     return undefined;
@@ -228,11 +207,23 @@ export class Peer {
 
   /** Ends every connection and starts again at `restartAt`, or with NEVER not at all. */
   stop(sent: Notification | undefined, restartAt: Millis, now: Millis): void {
-    // What we end on purpose is over: the peer shall not keep our routes for a restart (RFC 8538 §3).
-    if (sent !== undefined && this.agreed?.gracefulRestart?.notification === true) sent = hardReset(sent);
-    if (this.rival !== undefined) this.happen(this.rival, { type: 'ManualStop', notification: sent }, now);
-    this.happen(this.primary, { type: 'ManualStop', notification: sent }, now);
+    this.endAll({ type: 'ManualStop', notification: sent && this.final(sent) }, now);
     this.primary.session = newSession(restartAt);
+  }
+
+  /** A limit was passed: as above, and it counts as a failure (AutomaticStop). */
+  stopByLimit(sent: Notification, restartAt: Millis, now: Millis): void {
+    this.endAll({ type: 'AutomaticStop', notification: this.final(sent), startAt: restartAt }, now);
+  }
+
+  private endAll(event: Event, now: Millis): void {
+    if (this.rival !== undefined) this.happen(this.rival, event, now);
+    this.happen(this.primary, event, now);
+  }
+
+  /** What we end on purpose is over: the peer shall not keep our routes for a restart (RFC 8538 §3). */
+  private final(sent: Notification): Notification {
+    return this.agreed?.gracefulRestart?.notification === true ? hardReset(sent) : sent;
   }
 
   /** Whole control messages of a connection, taken. */
@@ -272,7 +263,7 @@ export class Peer {
       case 'Notification':
         this.counters.notificationsReceived++;
         this.logNotification('notification-received', message);
-        return this.happen(line, { type: 'NotifMsg', notification: message }, now);
+        return this.happen(line, notificationEvent(message), now);
       case 'Update':
       case 'RouteRefresh': {
         const established = line.session.state === 'Established';
@@ -285,7 +276,7 @@ export class Peer {
   }
 
   private openReceived(line: Line, open: Open, now: Millis): void {
-    if (line.session.state !== 'OpenSent') {
+    if (!awaitsOpen(line)) {
       // The state machine answers with an FSM error; what was agreed does not change.
       const agreed = 'agreed' in line.session ? line.session.agreed : undefined;
       if (agreed !== undefined) this.happen(line, { type: 'BGPOpen', agreed }, now);
@@ -441,7 +432,10 @@ export class Peer {
     this.primary = line;
     if (loser.connection !== undefined) {
       const cease = notification(ERROR_CODE.CEASE, CEASE.CONNECTION_COLLISION_RESOLUTION);
-      this.drop(loser, loser.session.state === 'Connect' ? undefined : cease);
+      this.drop(
+        loser,
+        loser.session.state === 'Connect' || loser.session.state === 'Active' ? undefined : cease,
+      );
     }
     this.logState(before, line.session, now);
   }
@@ -456,6 +450,7 @@ export class Peer {
       passive: this.config.passive,
       connectRetryMs: this.config.connectRetrySeconds * 1000,
       connectRetryMaxMs: this.config.connectRetryMaxSeconds * 1000,
+      delayOpenMs: (this.config.delayOpenSeconds ?? 0) * 1000,
       jitter: 0.75 + 0.25 * this.host.random(),
     };
   }
@@ -483,71 +478,4 @@ export class Peer {
   private log(event: LogEvent): void {
     this.host.emit({ type: 'Log', event });
   }
-}
-
-const newLine = (session: Session): Line => ({
-  session,
-  connection: undefined,
-  connected: false,
-  connectedAt: NEVER,
-  openedBy: 'us',
-  framer: new Framer(),
-  control: [],
-  sendHoldAt: NEVER,
-  remoteOpen: undefined,
-  localAddress: undefined,
-  localPort: undefined,
-  remotePort: undefined,
-});
-
-const isYoung = (line: Line, now: Millis): boolean => now - line.connectedAt < OPEN_EXPECTED_MS;
-
-const contextOf = (line: Line): WireContext =>
-  'agreed' in line.session ? line.session.agreed.context : INITIAL_CONTEXT;
-
-/** A message that cannot be read: which event of the state machine it is, by the error that it deserves (RFC 4271 §6). */
-function errorEvent(error: Notification): Event {
-  switch (error.code) {
-    case ERROR_CODE.MESSAGE_HEADER_ERROR:
-      return { type: 'BGPHeaderErr', notification: error };
-    case ERROR_CODE.OPEN_MESSAGE_ERROR:
-      return { type: 'BGPOpenMsgErr', notification: error };
-    default:
-      return { type: 'UpdateMsgErr', notification: error };
-  }
-}
-
-/** A lost collision is how two connections become one: nothing failed. */
-const isFailure = (end: End): boolean =>
-  end.cause !== 'stopped' &&
-  !(
-    'notification' in end &&
-    end.notification.code === ERROR_CODE.CEASE &&
-    end.notification.subcode === CEASE.CONNECTION_COLLISION_RESOLUTION
-  );
-
-export function describeEnd(end: End): string {
-  switch (end.cause) {
-    case 'notification-sent':
-    case 'notification-received': {
-      const { name, text } = describeNotification(end.notification);
-      const who = end.cause === 'notification-sent' ? 'sent' : 'received';
-      return `${who} NOTIFICATION ${name}${text === '' ? '' : `: ${text}`}`;
-    }
-    case 'connection-lost':
-      return end.reason;
-    case 'stopped':
-      return 'stopped';
-  }
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array | undefined {
-  if (parts.length === 0) return undefined;
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

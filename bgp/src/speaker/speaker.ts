@@ -588,7 +588,7 @@ export class Speaker {
       member.nearLimit.add(family);
       if (!ends) continue;
       const restartAt = restartSeconds === undefined ? NEVER : now + restartSeconds * 1000;
-      return member.peer.stop(tooManyPrefixes(family, limit), restartAt, now);
+      return member.peer.stopByLimit(tooManyPrefixes(family, limit), restartAt, now);
     }
   }
 

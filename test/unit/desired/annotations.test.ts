@@ -43,6 +43,19 @@ describe('annotations', () => {
     expect(peer).toMatchObject({ connectRetrySeconds: first, connectRetryMaxSeconds: max });
   });
 
+  it.each([
+    ['0s', 0, 0],
+    ['500ms', 0.5, 0],
+    ['240s', 240, 0],
+    ['5m', 0, 1],
+    ['10ms', 0, 1],
+    ['yes', 0, 1],
+  ])('mesos-bgp/delay-open %j is %d s, problems %d', (text, seconds, problems) => {
+    const state = stateOf({ ...base, annotations: { 'BGPPeer/p': { 'mesos-bgp/delay-open': text } } }, 'a');
+    expect(state.peers[0]!.delayOpenSeconds).toBe(seconds);
+    expect(state.resolution.problems.length).toBe(problems);
+  });
+
   it('mesos-bgp/passive and max-paths', () => {
     const state = stateOf(
       {

@@ -1,0 +1,68 @@
+// One run of the state machine with the connection that it has, if any. A peer has up to two until one wins (RFC 4271 §6.8).
+
+import type { Address } from '../net/address.ts';
+import { type Millis, NEVER } from '../net/time.ts';
+import { isDelayingOpen } from '../session/fsm.ts';
+import type { Session } from '../session/state.ts';
+import { INITIAL_CONTEXT, type WireContext } from '../wire/context.ts';
+import { Framer } from '../wire/framer.ts';
+import type { Open } from '../wire/open.ts';
+import type { ConnectionId } from './input.ts';
+
+export interface Line {
+  session: Session;
+  connection: ConnectionId | undefined;
+  /** False while the attempt to connect is under way. */
+  connected: boolean;
+  /** When the connection was there. */
+  connectedAt: Millis;
+  openedBy: 'us' | 'them';
+  framer: Framer;
+  /** Whole messages to be sent before any UPDATE. */
+  control: Uint8Array[];
+  /** SendHoldTimer: since when octets have been waiting for the peer's TCP (RFC 9687). */
+  sendHoldAt: Millis;
+  remoteOpen: Open | undefined;
+  localAddress: Address | undefined;
+  localPort: number | undefined;
+  remotePort: number | undefined;
+}
+
+/** An OPEN comes within a round trip. A connection that waits longer for one may be a dead one. */
+export const OPEN_EXPECTED_MS = 5_000;
+
+export const newLine = (session: Session): Line => ({
+  session,
+  connection: undefined,
+  connected: false,
+  connectedAt: NEVER,
+  openedBy: 'us',
+  framer: new Framer(),
+  control: [],
+  sendHoldAt: NEVER,
+  remoteOpen: undefined,
+  localAddress: undefined,
+  localPort: undefined,
+  remotePort: undefined,
+});
+
+export const isYoung = (line: Line, now: Millis): boolean => now - line.connectedAt < OPEN_EXPECTED_MS;
+
+/** Our OPEN has been sent, or waits for the peer's (DelayOpen). */
+export const awaitsOpen = ({ session }: Line): boolean =>
+  session.state === 'OpenSent' || isDelayingOpen(session);
+
+/** What its messages are read and written with. */
+export const contextOf = (line: Line): WireContext =>
+  'agreed' in line.session ? line.session.agreed.context : INITIAL_CONTEXT;
+
+export function concatenate(parts: readonly Uint8Array[]): Uint8Array | undefined {
+  if (parts.length === 0) return undefined;
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
