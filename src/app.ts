@@ -5,7 +5,7 @@ import { type Address, type PeerId, Speaker } from 'bgp-utils';
 import type { Subscription } from 'rxjs';
 import { version } from '../package.json';
 import type { RunConfig } from './config/config.ts';
-import { secretsFrom } from './config/secrets.ts';
+import { WatchedSecrets } from './config/secrets.ts';
 import { type ControlServer, startControlServer } from './control/server.ts';
 import type { Datastore } from './datastore/datastore.ts';
 import type { DesiredState } from './desired/desired-state.ts';
@@ -48,6 +48,7 @@ class Daemon {
   private readonly loop: SpeakerLoop;
   private readonly tcp: Tcp;
   private readonly datastore: Datastore;
+  private readonly secrets: WatchedSecrets;
   private readonly restarting: boolean;
   private desired: DesiredState | undefined;
   private applied = NOTHING_APPLIED;
@@ -96,6 +97,7 @@ class Daemon {
       onConverged: ({ waitedFor, gaveUpOn }) => log.info('first tables complete', { waitedFor, gaveUpOn }),
     });
     this.datastore = openDatastore(config.datastore);
+    this.secrets = new WatchedSecrets(config.secretsDir);
   }
 
   async run(): Promise<number> {
@@ -118,8 +120,10 @@ class Daemon {
     const states = desiredStates(this.datastore, {
       node: config.node,
       routerId: config.routerId,
-      secrets: secretsFrom(config.secretsDir),
+      secrets: this.secrets.read,
+      news: [(changed) => this.secrets.listen(changed)],
     });
+    this.secrets.listen((passwords) => log.info('passwords in the secrets folder changed', { passwords }));
     this.subscription = states.subscribe({
       next: (desired) => this.apply(desired),
       // The stream repairs itself; what is left is a bug, and the kernel's routes survive us.
@@ -220,6 +224,7 @@ class Daemon {
     this.fib?.close();
     this.kernel?.close();
     this.datastore.close();
+    this.secrets.close();
   }
 
   // ── log ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,16 @@
 // The stream from datastore to desired state, on one screen; and the same once, for `resolve`.
 
-import { audit, distinctUntilChanged, filter, map, type Observable, scan, timer } from 'rxjs';
+import {
+  audit,
+  combineLatest,
+  distinctUntilChanged,
+  filter,
+  map,
+  Observable,
+  scan,
+  startWith,
+  timer,
+} from 'rxjs';
 import { entryOfManifest, watchedPrefixes } from '../calico/keys.ts';
 import { applyEvent, EMPTY_SNAPSHOT } from '../calico/snapshot.ts';
 import { type Datastore, prefixRange, type Result } from '../datastore/datastore.ts';
@@ -15,16 +25,24 @@ const SETTLE_MS = 20;
 /** Under constant change at most a fifth of the time goes into computing states that are replaced at once. */
 const SETTLE_SHARE = 4;
 
-export const desiredStates = (
-  datastore: Datastore,
-  options: DesiredStateOptions,
-): Observable<DesiredState> => {
+/** Calls the listener when something is different. @returns a function that ends it. */
+export type Listen = (listener: () => void) => () => void;
+
+export interface PipelineOptions extends DesiredStateOptions {
+  /** What the state is made from beside the datastore tells here that it changed: files with passwords, say. */
+  readonly news?: readonly Listen[];
+}
+
+export const desiredStates = (datastore: Datastore, options: PipelineOptions): Observable<DesiredState> => {
   let lastMs = 0;
-  return watch(datastore, watchedPrefixes(options.node).map(prefixRange)).pipe(
+  const snapshots = watch(datastore, watchedPrefixes(options.node).map(prefixRange)).pipe(
     scan(applyEvent, EMPTY_SNAPSHOT),
     filter((snapshot) => snapshot.inSync),
+  );
+  const news = (options.news ?? []).map((listen) => heard(listen).pipe(startWith(undefined)));
+  return combineLatest([snapshots, ...news]).pipe(
     audit(() => timer(Math.max(SETTLE_MS, lastMs * SETTLE_SHARE))), // not debounce: constant edits must not starve the speaker
-    map((snapshot) => {
+    map(([snapshot]) => {
       const begin = performance.now();
       const state = desiredState(snapshot, options);
       lastMs = performance.now() - begin;
@@ -33,6 +51,9 @@ export const desiredStates = (
     distinctUntilChanged(sameDesiredState),
   );
 };
+
+const heard = (listen: Listen): Observable<void> =>
+  new Observable((subscriber) => listen(() => subscriber.next()));
 
 /** Equal but for the revision at which it was computed. */
 export function sameDesiredState(a: DesiredState, b: DesiredState): boolean {

@@ -44,14 +44,24 @@ export function reconcile(desired: DesiredState, current: AppliedState): Reconci
     const last = current.peers.get(peer);
     if (last === undefined) continue;
     if (!same(config, last)) inputs.push({ type: 'ChangePeer', config });
+    // A password that comes or goes with the reason to wait for it resets the session by that reason alone.
+    if (config.heldBack !== last.heldBack) continue;
     // An established connection keeps the key it was accepted with, so that only a new one has the new key.
-    if (!same(desired.transport.get(peer), current.transport.get(peer))) {
-      inputs.push({ type: 'Clear', peer, how: 'reset', text: 'password or TTL security changed' });
-    }
+    const text = transportChange(desired.transport.get(peer), current.transport.get(peer));
+    if (text !== undefined) inputs.push({ type: 'Clear', peer, how: 'reset', text });
   }
   for (const [peer, config] of peers) if (!current.peers.has(peer)) inputs.push({ type: 'AddPeer', config });
   for (const prefix of current.originated.keys()) {
     if (!originated.has(prefix)) inputs.push({ type: 'WithdrawOriginated', prefix });
   }
   return { inputs, next: { speaker, peers, originated, transport: desired.transport } };
+}
+
+/** @returns what the peer's operator is told (RFC 9003), or undefined when nothing changed. */
+function transportChange(
+  now: PeerTransport | undefined,
+  last: PeerTransport | undefined,
+): string | undefined {
+  if (now?.password !== last?.password) return 'the password changed';
+  return sameData(now, last) ? undefined : 'TTL security changed';
 }

@@ -74,6 +74,40 @@ describe('from datastore to desired state', () => {
     expect(peers()).toEqual([1, 2]);
   });
 
+  it('news from beside the datastore makes the state anew, and is a state only where it differs', async () => {
+    const password = { secretKeyRef: { name: 's', key: 'k' } };
+    load({ ...base, peers: { t: { peerIP: '10.0.0.9', asNumber: 1, password } } });
+    let value: string | undefined;
+    let tell = () => {};
+    let ended = false;
+    const seen: DesiredState[] = [];
+    const other = desiredStates(store, {
+      node: 'a',
+      secrets: () => value,
+      news: [
+        (listener) => {
+          tell = listener;
+          return () => {
+            ended = true;
+          };
+        },
+      ],
+    }).subscribe((state) => seen.push(state));
+    const heldBack = () => seen.map(({ peers: all }) => all.find(({ remoteAs }) => remoteAs === 1)?.heldBack);
+    await until(() => seen.length === 1, 'the first state');
+    tell();
+    value = 'found';
+    tell();
+    await until(() => seen.length === 2, 'the password is found');
+    tell();
+    value = undefined;
+    tell();
+    await until(() => seen.length === 3, 'the password is lost');
+    expect(heldBack()).toEqual(['password s/k is missing', undefined, 'password s/k is missing']);
+    other.unsubscribe();
+    expect(ended).toBe(true);
+  });
+
   it('before the first picture there is no state', async () => {
     const broken = new MemoryDatastore();
     broken.break('away');

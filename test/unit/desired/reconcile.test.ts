@@ -116,4 +116,32 @@ describe('reconciliation', () => {
     expect(shown(inputs)).toEqual(['Clear 10.0.0.254']);
     expect(JSON.stringify(inputs)).not.toContain('two');
   });
+
+  it('a password that is lost and found is told by the peer alone: one reset each', () => {
+    const peers = {
+      t: { peerIP: '10.0.0.254', asNumber: 1, password: { secretKeyRef: { name: 's', key: 'k' } } },
+    };
+    const found = reconcile(
+      desired({ ...base, peers }, () => 'one'),
+      NOTHING_APPLIED,
+    ).next;
+    const lost = reconcile(desired({ ...base, peers }), found);
+    expect(shown(lost.inputs)).toEqual(['ChangePeer 10.0.0.254']);
+    expect(lost.inputs).toMatchObject([{ config: { heldBack: 'password s/k is missing' } }]);
+    const again = reconcile(
+      desired({ ...base, peers }, () => 'two'),
+      lost.next,
+    );
+    expect(shown(again.inputs)).toEqual(['ChangePeer 10.0.0.254']);
+  });
+
+  it.each([
+    [{ password: { secretKeyRef: { name: 's', key: 'k' } } }, 'the password changed'],
+    [{ ttlSecurity: 1 }, 'TTL security changed'],
+  ])('says what of the transport changed: %j', (more, text) => {
+    const tor = { peerIP: '10.0.0.254', asNumber: 1 };
+    const with_ = (peer: object) => desired({ ...base, peers: { t: peer } }, () => 'one');
+    const { next } = reconcile(with_(tor), NOTHING_APPLIED);
+    expect(reconcile(with_({ ...tor, ...more }), next).inputs).toMatchObject([{ type: 'Clear', text }]);
+  });
 });
