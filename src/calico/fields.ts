@@ -10,7 +10,7 @@ import {
   parseNetwork,
   parsePrefix,
 } from 'bgp-utils';
-import type { InterfaceAddress } from './resources.ts';
+import type { InterfaceAddress, SecretKeyRef } from './resources.ts';
 import { parseSelector } from './selector.ts';
 import { parseAsNumber, parseDuration } from './values.ts';
 
@@ -36,6 +36,7 @@ export class Fields {
     this.report = report;
   }
 
+  /** Of a field; of the object itself with "". */
   path = (name: string): string => [this.#path, name].filter((part) => part !== '').join('.');
 
   wrong(name: string, message: string): undefined {
@@ -49,7 +50,13 @@ export class Fields {
     return value === null ? undefined : value;
   }
 
-  has = (name: string): boolean => this.raw(name) !== undefined;
+  /** Is anything there, right or wrong? "" is what Go has in a text that was not set. */
+  has(name: string): boolean {
+    const value = this.raw(name);
+    return value !== undefined && value !== '';
+  }
+
+  isEmpty = (): boolean => Object.keys(this.#value).length === 0;
 
   #read<T>(name: string, what: string, parse: (value: unknown) => T | undefined): T | undefined {
     const value = this.raw(name);
@@ -85,10 +92,12 @@ export class Fields {
     });
   }
 
-  strings(name: string): string[] | undefined {
+  /** @param wrong  what is wrong with a text; those without are taken. */
+  strings(name: string, wrong?: (text: string) => string | undefined): string[] | undefined {
     return this.list(name, (item, path) => {
-      if (typeof item === 'string') return item;
-      this.report(path, `${shown(item)} is not a text`);
+      const message = typeof item === 'string' ? wrong?.(item) : `${shown(item)} is not a text`;
+      if (message === undefined) return item as string;
+      this.report(path, message);
       return undefined;
     });
   }
@@ -96,6 +105,11 @@ export class Fields {
   /** Absent and "" are the same. */
   text = (name: string): string | undefined =>
     this.#read(name, 'a text', (value) => (typeof value === 'string' ? value : undefined)) || undefined;
+
+  /** A text that must be there. */
+  needed(name: string): string | undefined {
+    return this.text(name) ?? (this.has(name) ? undefined : this.wrong(name, 'is missing'));
+  }
 
   flag = (name: string): boolean | undefined =>
     this.#read(name, 'true or false', (value) => (typeof value === 'boolean' ? value : undefined));
@@ -109,18 +123,25 @@ export class Fields {
   }
 
   oneOf<T extends string>(name: string, values: readonly T[]): T | undefined {
-    if (this.raw(name) === '') return undefined;
+    if (!this.has(name)) return undefined;
     return this.#read(name, `one of ${values.join(', ')}`, (value) =>
       values.find((known) => known === value),
     );
   }
 
-  /** 0 is what Go has in a field that was not set. */
   asNumber = (name: string): number | undefined =>
-    this.raw(name) === 0 ? undefined : this.#read(name, AS_NUMBER, parseAsNumber);
+    this.has(name) ? this.#read(name, AS_NUMBER, parseAsNumber) : undefined;
+
+  asNumbers(name: string): number[] | undefined {
+    return this.list(name, (value, path) => {
+      const parsed = parseAsNumber(value);
+      if (parsed === undefined) this.report(path, `${shown(value)} is not ${AS_NUMBER}`);
+      return parsed;
+    });
+  }
 
   address(name: string, family?: Family): Address | undefined {
-    if (this.raw(name) === '') return undefined;
+    if (!this.has(name)) return undefined;
     return this.#read(
       name,
       family === undefined ? 'an IP address' : `an ${LABEL[family]} address`,
@@ -134,7 +155,7 @@ export class Fields {
   }
 
   interfaceAddress(name: string, family: Family): InterfaceAddress | undefined {
-    if (this.raw(name) === '') return undefined;
+    if (!this.has(name)) return undefined;
     const what = `an ${LABEL[family]} address with its prefix length, as in ${EXAMPLE[family]}`;
     return this.#read(name, what, (value) => {
       const parsed = typeof value === 'string' ? parseNetwork(value) : undefined;
@@ -189,7 +210,27 @@ export class Fields {
   }
 }
 
+export const named = (name: string, root: Fields) => ({
+  name,
+  annotations: root.inside('metadata').textMap('annotations'),
+});
+
+/** @returns 'unusable' for one that is asked for and says not which: it must not count as none. */
+export function secret(fields: Fields, name: string): SecretKeyRef | 'unusable' | undefined {
+  if (!fields.has(name)) return undefined;
+  const password = fields.object(name);
+  if (password === undefined) return 'unusable';
+  const ref = password.object('secretKeyRef');
+  if (ref === undefined) {
+    if (!password.has('secretKeyRef'))
+      password.wrong('secretKeyRef', 'is missing: it needs "name" and "key"');
+    return 'unusable';
+  }
+  const [secretName, key] = [ref.needed('name'), ref.needed('key')];
+  return secretName === undefined || key === undefined ? 'unusable' : { name: secretName, key };
+}
+
 const LABEL: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
 const EXAMPLE: Readonly<Record<Family, string>> = { ipv4: '10.0.1.11/24', ipv6: 'fd00:1::11/64' };
 /** What `parseAsNumber` accepts, for messages. */
-export const AS_NUMBER = 'an AS number (1 to 4294967295, or dotted as in 1.10)';
+export const AS_NUMBER = 'an AS number (1 to 4294967295, or dotted as in "1.10")';

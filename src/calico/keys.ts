@@ -21,7 +21,14 @@ const KINDS = new Map(
 
 export type ParsedKey =
   | { readonly kind: Exclude<Kind, 'BlockAffinity'>; readonly name: string }
-  | { readonly kind: 'BlockAffinity'; readonly node: string; readonly cidr: Prefix };
+  | {
+      readonly kind: 'BlockAffinity';
+      readonly node: string;
+      /** As in the key, with its `/`. */
+      readonly block: string;
+      /** Undefined: it is no CIDR of that family, or one with host bits. */
+      readonly cidr: Prefix | undefined;
+    };
 
 /** What BGP on this node reads, and nothing else: all of five kinds, and the block affinities of this node alone. */
 export const watchedPrefixes = (node: string): readonly string[] => [
@@ -45,10 +52,12 @@ export function parseKey(key: string): ParsedKey | undefined {
     return kind && name && more === undefined ? { kind, name } : undefined;
   }
   if (!key.startsWith(AFFINITIES)) return undefined;
-  const [node, , block, network, more] = key.slice(AFFINITIES.length).split('/');
-  const cidr =
-    block === 'block' && more === undefined ? parsePrefix((network ?? '').replace('-', '/')) : undefined;
-  return node && cidr && affinityKey(node, cidr) === key ? { kind: 'BlockAffinity', node, cidr } : undefined;
+  const [node, family, segment, network, more] = key.slice(AFFINITIES.length).split('/');
+  if (!node || !network || segment !== 'block' || more !== undefined) return undefined;
+  const block = network.replace('-', '/');
+  const cidr = parsePrefix(block);
+  const fits = cidr !== undefined && FAMILY_SEGMENT[familyOfPrefix(cidr)] === family;
+  return { kind: 'BlockAffinity', node, block, cidr: fits ? cidr : undefined };
 }
 
 export type ManifestEntry =
@@ -99,17 +108,21 @@ function withTexts(metadata: Readonly<Record<string, unknown>>): Readonly<Record
 }
 
 function affinityOfManifest(spec: Readonly<Record<string, unknown>>): ManifestEntry {
-  const { cidr, node, state, deleted } = spec;
+  const { cidr, node, state, deleted, type } = spec;
+  if (type === 'virtual') return { type: 'ignored' }; // of a load balancer, no host's (data model 1.10)
   if (typeof node !== 'string' || !/^[^/\s]+$/.test(node)) {
     return { type: 'wrong', message: 'a BlockAffinity needs "spec.node", the name of a node' };
   }
-  const network = typeof cidr === 'string' ? parseNetwork(cidr) : undefined;
-  if (network === undefined) {
+  if (typeof cidr !== 'string' || cidr === '') {
     return { type: 'wrong', message: 'a BlockAffinity needs "spec.cidr", as in 10.65.0.64/26' };
   }
+  const network = parseNetwork(cidr);
   return {
     type: 'entry',
-    key: affinityKey(node, network.prefix),
+    // What is no CIDR stands there as it is: decode.ts tells it, and the other resources stay.
+    key: network
+      ? affinityKey(node, network.prefix)
+      : `${AFFINITIES}${node}/${FAMILY_SEGMENT.ipv4}/block/${cidr.replaceAll('/', '-')}`,
     value: JSON.stringify({ state: state ?? 'confirmed', deleted: deleted === true || deleted === 'true' }),
   };
 }

@@ -35,7 +35,7 @@ export interface ResolvedPeer {
   /** Undefined is the default. */
   readonly maxRestartSeconds: number | undefined;
   readonly keepaliveSeconds: number | undefined;
-  readonly password: SecretKeyRef | undefined;
+  readonly password: SecretKeyRef | 'unusable' | undefined;
   readonly allowLocalAs: number;
   readonly reachableBy: Address | undefined;
   /** BGPFilter names, in order. */

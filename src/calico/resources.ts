@@ -64,7 +64,8 @@ export interface BgpConfiguration extends Named {
   readonly asNumber: number | undefined;
   readonly listenPort: number | undefined;
   readonly bindMode: 'None' | 'NodeIP' | undefined;
-  readonly nodeMeshPassword: SecretKeyRef | undefined;
+  /** 'unusable': asked for, and not to be made out. */
+  readonly nodeMeshPassword: SecretKeyRef | 'unusable' | undefined;
   readonly nodeMeshMaxRestartSeconds: number | undefined;
   readonly ignoredInterfaces: readonly string[];
   readonly programClusterRoutes: ProgramClusterRoutes | undefined;
@@ -92,7 +93,7 @@ export interface BgpPeer extends Named {
   readonly localAsNumber: number | undefined;
   readonly nextHopMode: 'Auto' | 'Self' | 'Keep' | undefined;
   readonly keepOriginalNextHop: boolean;
-  readonly password: SecretKeyRef | undefined;
+  readonly password: SecretKeyRef | 'unusable' | undefined;
   readonly sourceAddress: 'UseNodeIP' | 'None';
   readonly maxRestartSeconds: number | undefined;
   readonly keepaliveSeconds: number | undefined;
@@ -137,6 +138,7 @@ export interface IpPool extends Named {
   readonly disableBgpExport: boolean;
 }
 
+/** `calico/ipam/v2/host/<node>/…`: that of another node or a virtual one is nothing to us. */
 export interface BlockAffinity {
   readonly node: string;
   readonly cidr: Prefix;

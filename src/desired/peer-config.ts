@@ -194,6 +194,9 @@ export class PeerBuilder {
   } {
     const ref = peer.password;
     if (ref === undefined) return { shown: 'none', key: undefined, heldBack: undefined };
+    if (ref === 'unusable')
+      // told where it was read
+      return { shown: 'missing', key: undefined, heldBack: 'the password is given without "name" and "key"' };
     const key = this.#context.secrets(ref.name, ref.key);
     const octets = key === undefined ? 0 : Buffer.byteLength(key);
     if (key !== undefined && octets > 0 && octets <= MAX_PASSWORD_OCTETS)

@@ -1,0 +1,20 @@
+// docs/configuration.md lists every resource field with its effect. Its tables are made from the code:
+// `UPDATE_DOCS=1 npx jest test/docs-fields.test.ts` writes them anew.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fieldTables } from './support/field-docs.ts';
+
+const FILE = join(__dirname, '../docs/configuration.md');
+const BETWEEN = /(<!-- fields: .*? -->\n)[\s\S]*?(\n<!-- fields end -->)/;
+
+it('docs/configuration.md has the tables of the code', () => {
+  const text = readFileSync(FILE, 'utf8');
+  const wanted = text.replace(
+    BETWEEN,
+    (_, begin: string, end: string) => `${begin}\n${fieldTables()}\n${end}`,
+  );
+  if (process.env.UPDATE_DOCS === '1') writeFileSync(FILE, wanted);
+  expect(wanted).toContain('### BlockAffinity');
+  if (process.env.UPDATE_DOCS !== '1') expect(text).toBe(wanted);
+});
