@@ -3,7 +3,7 @@
 // Options taken (§8.1.1): AllowAutomaticStart, PassiveTcpEstablishment, DampPeerOscillations, DelayOpen. Not taken here:
 // TrackTcpState, CollisionDetectEstablishedState, SendNOTIFICATIONwithoutOPEN.
 //
-// Five deliberate differences (decision 3), each because the text would take a working network down or keep it from coming
+// Six deliberate differences (decision 3), each because the text would take a working network down or keep it from coming
 // up, or because another section says otherwise:
 // - A connection that fails in Connect or Active leads to Active and not to Idle: in Idle the peer's own connection
 //   would be refused for as long as we wait.
@@ -11,6 +11,7 @@
 // - A NOTIFICATION is never answered by a NOTIFICATION (§8.2.2 asks for it in OpenSent): nobody reads it.
 // - A second OPEN on one connection is an unexpected message (RFC 6608); §8.2.2 ignores it but for collisions.
 // - A bad header in Established is answered as §6.1 has it, and not as an FSM error.
+// - Connection Rejected (RFC 4486) in OpenSent counts as a connection that failed: the peer is about to be configured.
 
 import { assertNever } from '../net/assert.ts';
 import { type Millis, NEVER } from '../net/time.ts';
@@ -203,10 +204,17 @@ function openSent(session: In<'OpenSent'>, event: Event, clock: Clock): Step {
     }
     case 'BGPOpenMsgErr': // Event 22
       return stopSending(session, clock, event.notification);
+    case 'NotifMsg': // Event 25
+      if (!isRejection(event.notification)) return speaking(session, event, clock);
+      return dropped(waitInActive(session, clock).session, undefined, heard(event.notification));
     default:
       return speaking(session, event, clock);
   }
 }
+
+/** The peer does not know us, yet: two hosts that are configured one after the other meet as soon as both are (RFC 4486 §4). */
+const isRejection = ({ code, subcode }: Notification): boolean =>
+  code === ERROR_CODE.CEASE && subcode === CEASE.CONNECTION_REJECTED;
 
 function openConfirm(session: In<'OpenConfirm'>, event: Event, clock: Clock): Step {
   switch (event.type) {

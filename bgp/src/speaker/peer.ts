@@ -38,10 +38,20 @@ export interface PeerHost {
 /** RFC 9687 §5: the greater of 8 minutes and twice the hold time. */
 const SEND_HOLD_MS = 480_000;
 
+/**
+ * After an error we connect again when the damping says so, which grows to a minute; a connection of the peer is taken before:
+ * at once after the first errors in a row, then after this time (RFC 4271 §8.1.1 leaves the method to us). A peer that was put
+ * right need not wait, and one that was not cannot keep us busy.
+ */
+const REFUSED_AFTER_ERROR_MS = 500;
+const ERRORS_FORGIVEN = 3;
+
 export class Peer {
   private primary: Line;
   private rival: Line | undefined;
   private stateSince: Millis;
+  /** We ended the session on purpose: nothing starts before. */
+  private shutUntil: Millis = 0;
   lastError: string | undefined;
   lastErrorAt: Millis | undefined;
   readonly counters: { -readonly [K in keyof PeerCounters]: PeerCounters[K] } = {
@@ -147,8 +157,7 @@ export class Peer {
     now: Millis,
   ): string | undefined {
     if (this.config.heldBack !== undefined) return this.config.heldBack;
-    if (this.primary.session.state === 'Idle' && this.primary.session.startAt <= now)
-      this.happen(this.primary, { type: 'AutomaticStart' }, now); // due: the Tick just has not come yet
+    this.startForIncoming(now);
     const { state } = this.primary.session;
     if (state === 'Idle') return 'the session is Idle after an error and waits to start again';
     const { localAddress, localPort, remotePort } = at;
@@ -180,6 +189,16 @@ export class Peer {
     return undefined;
   }
 
+  /** The peer opened a connection while we are Idle. */
+  private startForIncoming(now: Millis): void {
+    const { session } = this.primary;
+    if (session.state !== 'Idle' || now < this.shutUntil) return;
+    if (session.startAt <= now) return this.happen(this.primary, { type: 'AutomaticStart' }, now); // the Tick is late
+    if (session.failures > ERRORS_FORGIVEN && now - this.stateSince < REFUSED_AFTER_ERROR_MS) return;
+    const waiting = { ...this.timers(), passive: true };
+    this.carryOut(this.primary, step(session, { type: 'AutomaticStart' }, now, waiting), now); // Event 7
+  }
+
   received(connection: ConnectionId, octets: Uint8Array, now: Millis): void {
     const line = this.lineOf(connection);
     if (line === undefined) return;
@@ -209,11 +228,13 @@ export class Peer {
   stop(sent: Notification | undefined, restartAt: Millis, now: Millis): void {
     this.endAll({ type: 'ManualStop', notification: sent && this.final(sent) }, now);
     this.primary.session = newSession(restartAt);
+    this.shutUntil = restartAt;
   }
 
   /** A limit was passed: as above, and it counts as a failure (AutomaticStop). */
   stopByLimit(sent: Notification, restartAt: Millis, now: Millis): void {
     this.endAll({ type: 'AutomaticStop', notification: this.final(sent), startAt: restartAt }, now);
+    this.shutUntil = restartAt;
   }
 
   private endAll(event: Event, now: Millis): void {

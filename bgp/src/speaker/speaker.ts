@@ -25,7 +25,8 @@ import {
 import type { End } from '../session/action.ts';
 import type { LocalOffer, Negotiated } from '../session/negotiate.ts';
 import { CEASE, ERROR_CODE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
-import type { Message } from '../wire/message.ts';
+import { INITIAL_CONTEXT } from '../wire/context.ts';
+import { encodeMessage, type Message } from '../wire/message.ts';
 import { type Notification, notification, shutdownCommunication } from '../wire/notification.ts';
 import type { RouteRefresh } from '../wire/route-refresh.ts';
 import type { Update } from '../wire/update.ts';
@@ -445,7 +446,11 @@ export class Speaker {
       type: 'Log',
       event: { event: 'connection-refused', address: remoteAddress, reason: refused },
     });
-    this.outputs.push({ type: 'Close', connection, lastOctets: undefined, reason: refused });
+    // RFC 4486 §4: who is no peer hears so. A peer that is merely between two sessions is refused without a word
+    // (RFC 4271 §8.2.2), so that it tries again soon.
+    const stranger = member === undefined || member.peer.config.heldBack !== undefined || this.stopping;
+    const lastOctets = stranger ? encodeMessage(CONNECTION_REJECTED, INITIAL_CONTEXT) : undefined;
+    this.outputs.push({ type: 'Close', connection, lastOctets, reason: refused });
   }
 
   private nextHopTold(address: Address, cost: number | undefined, by: string | undefined): void {
@@ -785,6 +790,8 @@ export class Speaker {
     yield* all;
   }
 }
+
+const CONNECTION_REJECTED = notification(ERROR_CODE.CEASE, CEASE.CONNECTION_REJECTED);
 
 const familyOfRoute = (prefix: Prefix): Family => (prefix.includes(':') ? 'ipv6' : 'ipv4');
 

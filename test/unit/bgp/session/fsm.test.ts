@@ -419,6 +419,18 @@ describe('damping', () => {
     const session = { ...sessionIn('Established'), since: NOW - livedMs, failures } as Session;
     return sessionDeadline(step(session, EVENTS.TcpConnectionFails, NOW, timers).session) - NOW;
   };
+  it('a peer that does not know us yet is asked again as if it did not listen, and may connect meanwhile', () => {
+    const rejected: Event = {
+      type: 'NotifMsg',
+      notification: notification(ERROR_CODE.CEASE, CEASE.CONNECTION_REJECTED),
+    };
+    const first = { ...sessionIn('OpenSent'), failures: -10 };
+    const { session, actions } = step(first, rejected, NOW, timers);
+    expect(session).toEqual({ state: 'Active', connectRetryAt: NOW + 1000, delayOpenAt: NEVER, failures: -9 });
+    expect(actions.map(({ type }) => type)).toEqual(['Drop', 'SessionDown']);
+    expect(step(sessionIn('Established'), rejected, NOW, timers).session.state).toBe('Idle');
+  });
+
   it('a session whose connection broke starts again at once: the peer may have restarted', () => {
     expect(lostAfter(120_000, 0)).toBe(0);
     expect(lostAfter(1_000, 5)).toBe(0);

@@ -261,21 +261,56 @@ describe('messages', () => {
 });
 
 describe('connecting', () => {
-  it('a peer that is Idle after an error refuses, until its wait is over', () => {
+  /** An OPEN with a wrong AS number, so often. @returns the last connection. */
+  const refusedOpens = (bench: Bench, times: number): ConnectionId => {
+    let connection = bench.accept(PEER);
+    for (let i = 1; ; i++) {
+      bench.open(connection, PEER, { asNumber: 65001 });
+      expect(bench.notifications(connection)).toEqual(['2/2']);
+      if (i === times) return connection;
+      connection = bench.accept(PEER);
+    }
+  };
+
+  it('a peer may come again at once after its first errors', () => {
     const bench = new Bench({}, passivePeer(PEER));
     bench.pass(0);
-    const first = bench.accept(PEER);
-    bench.open(first, PEER, { asNumber: 65001 });
-    expect(bench.notifications(first)).toEqual(['2/2']);
-    expect(bench.closed(bench.accept(PEER))?.reason).toContain('Idle');
-    bench.now = bench.speaker.nextDeadline(); // due, and the Tick has not come yet
+    refusedOpens(bench, 3);
     bench.establish(PEER);
+  });
+
+  it('one that errs on and on is refused while it is Idle, and let in half a second after each error', () => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    refusedOpens(bench, 4);
+    const refused = bench.closed(bench.accept(PEER));
+    expect(refused?.reason).toContain('Idle');
+    expect(refused?.lastOctets).toBeUndefined();
+    bench.pass(500);
+    bench.establish(PEER);
+  });
+
+  it('a wait that is over is over for connections of the peer, also before the Tick', () => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    refusedOpens(bench, 4);
+    bench.now = bench.speaker.nextDeadline();
+    bench.establish(PEER);
+  });
+
+  it('letting a peer in starts no connection of our own', () => {
+    const bench = new Bench({}, peerConfig(OWN, address(PEER)));
+    bench.pass(0);
+    bench.open(bench.connected(PEER), PEER, { asNumber: 65001 });
+    bench.clear();
+    bench.accept(PEER);
+    expect([bench.state(PEER), bench.outputsOf('Connect')]).toEqual(['OpenSent', []]);
   });
 
   it('nobody but a configured peer is let in', () => {
     const bench = new Bench({}, passivePeer(PEER));
     const stranger = bench.accept('10.0.0.99');
-    expect(bench.closed(stranger)).toBeDefined();
+    expect(bench.notifications(stranger)).toEqual(['6/5']); // RFC 4486 §4: Connection Rejected
     expect(bench.events('connection-refused')).toMatchObject([{ address: '10.0.0.99' }]);
   });
 
