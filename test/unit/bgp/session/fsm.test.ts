@@ -426,7 +426,12 @@ describe('damping', () => {
     };
     const first = { ...sessionIn('OpenSent'), failures: -10 };
     const { session, actions } = step(first, rejected, NOW, timers);
-    expect(session).toEqual({ state: 'Active', connectRetryAt: NOW + 1000, delayOpenAt: NEVER, failures: -9 });
+    expect(session).toEqual({
+      state: 'Active',
+      connectRetryAt: NOW + 1000,
+      delayOpenAt: NEVER,
+      failures: -9,
+    });
     expect(actions.map(({ type }) => type)).toEqual(['Drop', 'SessionDown']);
     expect(step(sessionIn('Established'), rejected, NOW, timers).session.state).toBe('Idle');
   });
