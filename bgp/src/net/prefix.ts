@@ -83,6 +83,32 @@ export function containsPrefix(outer: Prefix, inner: Prefix): boolean {
 export const containsAddress = (outer: Prefix, value: Address): boolean =>
   containsPrefix(outer, prefixOf(value, FAMILY[familyOfAddress(value)].addressBits));
 
+/**
+ * Wholly in a range that no unicast route leads to: 0/8, 127/8 and 224/4; ::/128, ::1/128, fe80::/10 and ff00::/8. RFC 4271 §6.3
+ * calls such a prefix semantically incorrect. A default route, and a shorter prefix around such a range, are fine.
+ */
+export function isNoDestination({
+  family,
+  length,
+  w0,
+  w1,
+  w2,
+  w3,
+}: {
+  readonly family: Family;
+  readonly length: number;
+  readonly w0: number;
+  readonly w1: number;
+  readonly w2: number;
+  readonly w3: number;
+}): boolean {
+  const first = w0 >>> 24;
+  if (family === 'ipv4')
+    return (length >= 4 && w0 >>> 28 === 0xe) || (length >= 8 && (first === 0 || first === 127));
+  if (length === 128 && w0 === 0 && w1 === 0 && w2 === 0) return w3 <= 1;
+  return (length >= 8 && first === 0xff) || (length >= 10 && w0 >>> 22 === 0xfe80 >>> 6);
+}
+
 /** By family, address, then length: the order in which every list of prefixes is shown. */
 export const comparePrefixes = (a: Prefix, b: Prefix): number =>
   compareAddresses(prefixAddress(a), prefixAddress(b)) || prefixLength(a) - prefixLength(b);

@@ -1,10 +1,10 @@
 // What may go to whom, and changed how (RFC 4271 §5.1, §9.2; RFC 4456; RFC 1997).
 
-import type { Address } from '../net/address.ts';
+import { type Address, isLinkLocal } from '../net/address.ts';
 import { isLongLivedStale } from '../route/long-lived.ts';
 import type { RouteSource } from '../route/route.ts';
 import { DEFAULT_LOCAL_PREF } from '../route/route.ts';
-import type { AsPath, PathAttributes } from '../wire/attribute/path-attributes.ts';
+import type { AsPath, NextHop, PathAttributes } from '../wire/attribute/path-attributes.ts';
 import { type Role, WELL_KNOWN_COMMUNITY } from '../wire/constants.ts';
 import { prependAsPath } from './actions.ts';
 import { leaked, leaks, markedOnReceipt, markedOnSending } from './leaks.ts';
@@ -80,11 +80,10 @@ function towardsInternal(
   remoteIdentifier: Address | undefined,
   to: Destination,
 ): PathAttributes {
-  const keep = to.nextHop !== 'self' && attributes.nextHop !== undefined;
   const result: Writable = {
     ...attributes,
     localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF, // RFC 4271 §5.1.5: always there on internal sessions
-    nextHop: keep ? attributes.nextHop! : { address: to.selfAddress }, // §5.1.3: not changed on internal sessions
+    nextHop: internalNextHop(attributes.nextHop, to), // §5.1.3: not changed on internal sessions
   };
   if (source.kind === 'internal') {
     // RFC 4456 §8
@@ -93,6 +92,13 @@ function towardsInternal(
     if (to.clusterId !== undefined) result.clusterList = [to.clusterId, ...(attributes.clusterList ?? [])];
   }
   return result;
+}
+
+/** A link-local address means another host on another link: it goes on only where the operator says "keep" (RFC 2545 §3). */
+function internalNextHop(nextHop: NextHop | undefined, to: Destination): NextHop {
+  if (nextHop === undefined || to.nextHop === 'self') return { address: to.selfAddress };
+  if (to.nextHop === 'keep') return nextHop;
+  return { address: isLinkLocal(nextHop.address) ? to.selfAddress : nextHop.address };
 }
 
 function towardsExternal(attributes: PathAttributes, source: RouteSource, to: Destination): PathAttributes {

@@ -1,6 +1,6 @@
 // What a transition wants done. The peer carries it out on the connection that the session runs on.
 
-import { CEASE, ERROR_CODE } from '../wire/constants.ts';
+import { CEASE, ERROR_CODE, OPEN_ERROR } from '../wire/constants.ts';
 import { describeNotification, type Notification } from '../wire/notification.ts';
 import type { Negotiated } from './negotiate.ts';
 
@@ -30,6 +30,12 @@ export const isFailure = (end: End): boolean =>
     end.notification.code === ERROR_CODE.CEASE &&
     end.notification.subcode === CEASE.CONNECTION_COLLISION_RESOLUTION
   );
+
+/** The peer is from before RFC 5492: Unsupported Optional Parameter. */
+export const refusesCapabilities = (end: End): boolean =>
+  end.cause === 'notification-received' &&
+  end.notification.code === ERROR_CODE.OPEN_MESSAGE_ERROR &&
+  end.notification.subcode === OPEN_ERROR.UNSUPPORTED_OPTIONAL_PARAMETER;
 
 export function describeEnd(end: End): string {
   switch (end.cause) {

@@ -42,6 +42,8 @@ export interface LocalOffer {
   readonly longLivedStaleSeconds?: number | undefined;
   /** Said on external sessions alone (RFC 9234). */
   readonly role?: RoleSetting | undefined;
+  /** The peer has refused an OPEN with capabilities: this one has none, and the peer's do not count (RFC 5492 §3). */
+  readonly withoutCapabilities?: boolean;
 }
 
 /** The peer's graceful restart capability, families that we speak only (RFC 4724 §3). */
@@ -66,6 +68,8 @@ export interface Negotiated {
   readonly holdTimeSeconds: number;
   readonly keepaliveSeconds: number;
   readonly context: WireContext;
+  /** Longest message that the peer may send: what we have offered counts, whatever it offers itself (RFC 8654 §4). */
+  readonly maxReceivedOctets: number;
   readonly remoteIdentifier: Address;
   readonly remoteAs: number;
   readonly routeRefresh: boolean;
@@ -89,6 +93,7 @@ export function localOpen(offer: LocalOffer): Open {
 }
 
 export function localCapabilities(offer: LocalOffer): readonly Capability[] {
+  if (offer.withoutCapabilities === true) return [];
   const families = FAMILIES.filter((family) => offer.families.includes(family)).map(
     (family) => FAMILY[family],
   );
@@ -164,6 +169,7 @@ const extendedNextHop = (offer: LocalOffer, theirs: readonly Capability[]): bool
 
 /** @returns what holds from here on, or the NOTIFICATION to send (RFC 4271 §6.2). */
 export function negotiate(offer: LocalOffer, open: Open): Negotiated | Notification {
+  const capabilities = offer.withoutCapabilities === true ? [] : open.capabilities;
   if (open.asNumber !== offer.remoteAs)
     return notification(ERROR_CODE.OPEN_MESSAGE_ERROR, OPEN_ERROR.BAD_PEER_AS);
   const internal = offer.localAs === offer.remoteAs;
@@ -172,34 +178,34 @@ export function negotiate(offer: LocalOffer, open: Open): Negotiated | Notificat
     return notification(ERROR_CODE.OPEN_MESSAGE_ERROR, OPEN_ERROR.BAD_BGP_IDENTIFIER);
   }
   if (offersRole(offer)) {
-    const mismatch = roleMismatch(offer.role!, open.capabilities);
+    const mismatch = roleMismatch(offer.role!, capabilities);
     if (mismatch !== undefined) return mismatch;
   }
   const holdTimeSeconds = negotiateHoldTime(offer.holdTimeSeconds, open.holdTimeSeconds);
   if (typeof holdTimeSeconds !== 'number') return holdTimeSeconds;
-  const families = commonFamilies(offer.families, open.capabilities);
+  const families = commonFamilies(offer.families, capabilities);
   if (families.length === 0) return missingFamilies(offer.families);
-  const has = (name: Capability['name']) => open.capabilities.some((capability) => capability.name === name);
+  const has = (name: Capability['name']) => capabilities.some((capability) => capability.name === name);
+  const extended = offer.extendedMessages !== false && offer.withoutCapabilities !== true;
   return {
     holdTimeSeconds,
     keepaliveSeconds: keepaliveSeconds(offer.keepaliveSeconds, holdTimeSeconds),
     context: {
       asOctets: has('FourOctetAs') ? 4 : 2,
       maxMessageOctets:
-        has('ExtendedMessage') && offer.extendedMessages !== false
-          ? EXTENDED_MESSAGE_OCTETS
-          : STANDARD_MESSAGE_OCTETS,
+        extended && has('ExtendedMessage') ? EXTENDED_MESSAGE_OCTETS : STANDARD_MESSAGE_OCTETS,
       families,
-      ...addPathFamilies(offer, families, open.capabilities),
-      extendedNextHop: extendedNextHop(offer, open.capabilities),
+      ...addPathFamilies(offer, families, capabilities),
+      extendedNextHop: extendedNextHop(offer, capabilities),
       peerType: internal ? 'internal' : 'external',
     },
+    maxReceivedOctets: extended ? EXTENDED_MESSAGE_OCTETS : STANDARD_MESSAGE_OCTETS,
     remoteIdentifier: open.bgpIdentifier,
     remoteAs: open.asNumber,
     routeRefresh: has('RouteRefresh'),
     enhancedRefresh: has('RouteRefresh') && has('EnhancedRouteRefresh'),
-    gracefulRestart: offer.gracefulRestartSeconds > 0 ? peerRestart(offer, open.capabilities) : undefined,
-    remoteCapabilities: open.capabilities,
+    gracefulRestart: offer.gracefulRestartSeconds > 0 ? peerRestart(offer, capabilities) : undefined,
+    remoteCapabilities: capabilities,
   };
 }
 

@@ -90,10 +90,12 @@ export function retainOnReturn(
   const preserved = new Set(
     said?.filter(({ forwardingPreserved }) => forwardingPreserved).map(({ family }) => family),
   );
-  const keep = retention.families.filter((family) => preserved.has(family));
+  // a family that this session does not carry will not be sent again
+  const kept = (family: Family) => preserved.has(family) && agreed.context.families.includes(family);
+  const keep = retention.families.filter(kept);
   return {
     keep: keep.length === 0 ? undefined : { families: keep, until: now + STALE_PATH_MS },
-    drop: retention.families.filter((family) => !preserved.has(family)),
+    drop: retention.families.filter((family) => !kept(family)),
   };
 }
 

@@ -4,7 +4,7 @@
 import type { Address } from '../net/address.ts';
 import { FAMILY, type Family } from '../net/family.ts';
 import { type Millis, NEVER } from '../net/time.ts';
-import { type Action, describeEnd, type End, isFailure } from '../session/action.ts';
+import { type Action, describeEnd, type End, isFailure, refusesCapabilities } from '../session/action.ts';
 import { survivor } from '../session/collision.ts';
 import { type Event, errorEvent, notificationEvent } from '../session/event.ts';
 import { dueEvent, incomingSession, newSession, type Step, sessionDeadline, step } from '../session/fsm.ts';
@@ -18,7 +18,16 @@ import { describeNotification, hardReset, type Notification, notification } from
 import type { Open } from '../wire/open.ts';
 import type { ConnectionId, PeerConfig } from './input.ts';
 import type { PeerCounters, SessionState } from './inspect.ts';
-import { awaitsOpen, concatenate, contextOf, isYoung, type Line, newLine, OPEN_EXPECTED_MS } from './line.ts';
+import {
+  awaitsOpen,
+  concatenate,
+  contextOf,
+  isYoung,
+  type Line,
+  maxReceivedOctets,
+  newLine,
+  OPEN_EXPECTED_MS,
+} from './line.ts';
 import type { LogEvent, Output } from './output.ts';
 
 /** What a peer asks of the speaker around it. */
@@ -52,6 +61,8 @@ export class Peer {
   private stateSince: Millis;
   /** We ended the session on purpose: nothing starts before. */
   private shutUntil: Millis = 0;
+  /** The last OPEN with capabilities was refused for having them: the next one has none. */
+  private withoutCapabilities = false;
   lastError: string | undefined;
   lastErrorAt: Millis | undefined;
   readonly counters: { -readonly [K in keyof PeerCounters]: PeerCounters[K] } = {
@@ -96,6 +107,12 @@ export class Peer {
   /** No connection, and none on its way. */
   get unused(): boolean {
     return this.state === 'Active' && this.primary.connection === undefined && this.rival === undefined;
+  }
+
+  /** What our next OPEN says, or the last one said. */
+  get offer(): LocalOffer {
+    const offer = this.host.offer(this.config);
+    return this.withoutCapabilities ? { ...offer, withoutCapabilities: true } : offer;
   }
 
   get line(): Readonly<Line> {
@@ -204,7 +221,7 @@ export class Peer {
     if (line === undefined) return;
     line.framer.push(octets);
     while (line.connection === connection) {
-      const framed = line.framer.next(contextOf(line).maxMessageOctets);
+      const framed = line.framer.next(maxReceivedOctets(line));
       if (framed === undefined) return;
       if (framed.kind === 'error') {
         this.happen(line, { type: 'BGPHeaderErr', notification: framed.error }, now);
@@ -304,7 +321,7 @@ export class Peer {
       return;
     }
     line.remoteOpen = open;
-    const agreed = negotiate(this.host.offer(this.config), open);
+    const agreed = negotiate(this.offer, open);
     if ('type' in agreed) return this.happen(line, { type: 'BGPOpenMsgErr', notification: agreed }, now);
     if (this.collides(line, agreed, now)) return this.happen(line, { type: 'OpenCollisionDump' }, now);
     this.happen(line, { type: 'BGPOpen', agreed }, now);
@@ -345,7 +362,7 @@ export class Peer {
   private survives(line: Line, other: Line, agreed: Negotiated): boolean {
     // Two that the peer opened: it has forgotten the first.
     if (line.openedBy === other.openedBy) return line === this.rival;
-    const offer = this.host.offer(this.config);
+    const { offer } = this;
     const keep = survivor(
       { bgpIdentifier: offer.bgpIdentifier, asNumber: offer.localAs },
       { bgpIdentifier: agreed.remoteIdentifier, asNumber: agreed.remoteAs },
@@ -382,7 +399,7 @@ export class Peer {
         return;
       }
       case 'SendOpen':
-        return this.send(line, encodeMessage(localOpen(this.host.offer(this.config)), INITIAL_CONTEXT));
+        return this.send(line, encodeMessage(localOpen(this.offer), INITIAL_CONTEXT));
       case 'SendKeepAlive':
         return this.send(line, encodeMessage({ type: 'KeepAlive' }, INITIAL_CONTEXT));
       case 'Drop':
@@ -393,6 +410,8 @@ export class Peer {
         this.counters.established++;
         return this.host.sessionUp(this, action.agreed, now);
       case 'SessionDown':
+        // RFC 5492 §3: once, and after that session as ever
+        this.withoutCapabilities = !this.withoutCapabilities && refusesCapabilities(action.end);
         if (isFailure(action.end)) this.fail(describeEnd(action.end), now);
         if (before.state !== 'Established') return;
         this.counters.lost++;

@@ -4,7 +4,7 @@
 
 import { type Address, familyOfAddress } from '../net/address.ts';
 import type { Family } from '../net/family.ts';
-import type { Prefix } from '../net/prefix.ts';
+import { isNoDestination, type Prefix } from '../net/prefix.ts';
 import { applyActions } from '../policy/actions.ts';
 import type { CompiledPolicy, PreparedPolicy } from '../policy/evaluate.ts';
 import { type Destination, type ReceiveRules, unusable } from '../policy/propagation.ts';
@@ -424,6 +424,8 @@ export class Routing {
     }
     const rule = unusable(set.attributes, side.rules);
     if (rule !== undefined) return rule;
+    if (isNoDestination(this.prefixes.words(prefix, this.words)))
+      return 'no destination: multicast, loopback, link-local or unspecified (RFC 4271 §6.3)';
     const verdict = this.entering(side, set).evaluate(this.prefixes.words(prefix, this.words));
     return `import policy: ${verdict.term ?? 'no term accepts it'}`;
   }
@@ -453,7 +455,9 @@ export class Routing {
     received: AttributeSet,
   ): AttributesId | typeof NONE {
     const { heard } = this.options;
-    const verdict = policy.evaluate(this.prefixes.words(prefix, this.words));
+    const words = this.prefixes.words(prefix, this.words);
+    if (isNoDestination(words)) return NONE;
+    const verdict = policy.evaluate(words);
     if (!verdict.accepted) return NONE;
     if (verdict.actions.length > 0)
       return heard.intern(applyActions(received.attributes, verdict.actions)).id;

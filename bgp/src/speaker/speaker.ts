@@ -57,6 +57,8 @@ interface Member {
   exportPolicy: CompiledPolicy;
   retention: Retention | undefined;
   readonly refreshes: Refreshes;
+  /** Families whose End-of-RIB has come in this session. */
+  readonly endOfRib: Set<Family>;
   /** Families that the operator has been told of as near their limit. */
   readonly nearLimit: Set<Family>;
 }
@@ -196,7 +198,7 @@ export class Speaker {
 
   peerViews(): PeerView[] {
     return [...this.members.values()].map(({ peer, index }) =>
-      peerView(peer, this.offer(peer.config), {
+      peerView(peer, peer.offer, {
         ipv4: this.routing.ipv4.peerCounts(index),
         ipv6: this.routing.ipv6.peerCounts(index),
       }),
@@ -304,6 +306,7 @@ export class Speaker {
       exportPolicy: compilePolicy(exportPolicy(config.exportPolicy, config.requirePolicy === true)),
       retention: undefined,
       refreshes: new Refreshes(),
+      endOfRib: new Set(),
       nearLimit: new Set(),
     };
     this.members.set(config.peer, member);
@@ -446,9 +449,9 @@ export class Speaker {
       type: 'Log',
       event: { event: 'connection-refused', address: remoteAddress, reason: refused },
     });
-    // RFC 4486 §4: who is no peer hears so. A peer that is merely between two sessions is refused without a word
-    // (RFC 4271 §8.2.2), so that it tries again soon.
-    const stranger = member === undefined || member.peer.config.heldBack !== undefined || this.stopping;
+    // RFC 4486 §4: who is no peer hears so. A peer that is merely between two sessions, or two runs of ours, is refused without a
+    // word (RFC 4271 §8.2.2), so that it tries again soon: BIRD waits a minute after a NOTIFICATION.
+    const stranger = !this.stopping && (member === undefined || member.peer.config.heldBack !== undefined);
     const lastOctets = stranger ? encodeMessage(CONNECTION_REJECTED, INITIAL_CONTEXT) : undefined;
     this.outputs.push({ type: 'Close', connection, lastOctets, reason: refused });
   }
@@ -516,6 +519,7 @@ export class Speaker {
     }
     member.retention = retention;
     member.refreshes.clear();
+    member.endOfRib.clear();
     member.nearLimit.clear();
   }
 
@@ -545,8 +549,8 @@ export class Speaker {
     if (subtype === ROUTE_REFRESH_SUBTYPE.NORMAL) return this.resend(member, family, agreed);
     if (agreed.enhancedRefresh !== true) return;
     if (subtype === ROUTE_REFRESH_SUBTYPE.BORR) {
-      // Before the End-of-RIB the marks are those of the restart, and it will end them.
-      if (member.retention?.families.includes(family)) return;
+      // RFC 7313 §4: from a peer that sends End-of-RIB markers, nothing before it; it will end the marks of a restart.
+      if (sendsEndOfRib(agreed) && !member.endOfRib.has(family)) return;
       this.routing[family].markStale(member.index);
       member.refreshes.begin(family, now);
     } else if (subtype === ROUTE_REFRESH_SUBTYPE.EORR && member.refreshes.end(family)) {
@@ -599,6 +603,7 @@ export class Speaker {
 
   private endOfRib(member: Member, family: Family): void {
     this.deferral?.endOfRib(member.peer.config.peer, family);
+    member.endOfRib.add(family);
     if (member.retention?.families.includes(family)) {
       this.removeStale(member, family, 'End-of-RIB');
       member.retention = retainAfterEndOfRib(member.retention, family);
@@ -794,6 +799,10 @@ export class Speaker {
 const CONNECTION_REJECTED = notification(ERROR_CODE.CEASE, CEASE.CONNECTION_REJECTED);
 
 const familyOfRoute = (prefix: Prefix): Family => (prefix.includes(':') ? 'ipv6' : 'ipv4');
+
+/** It has the capability, whether or not it restarts itself (RFC 4724 §3). */
+const sendsEndOfRib = ({ remoteCapabilities }: Negotiated): boolean =>
+  remoteCapabilities.some(({ name }) => name === 'GracefulRestart');
 
 const cease = (subcode: number, text: string): Notification =>
   notification(

@@ -69,14 +69,28 @@ export function writeAttribute<T>(
   finishAttribute(w, start);
 }
 
-/** Fills in the length of the attribute that starts at `start` with flags, code and one octet for the length. */
+const OVERLONG = 0x01;
+
+/**
+ * Fills in the length of the attribute that starts at `start` with flags, code and one octet for the length. A path of two-octet AS
+ * numbers that fills an extended message, and what policy adds to a list, can be longer than any attribute may be.
+ */
 export function finishAttribute(w: Writer, start: number): void {
   const length = w.length - start - 3;
   if (length <= 0xff) {
     w.setU8(start + 2, length);
     return;
   }
-  if (length > 0xffff) throw new Error(`invariant: attribute ${w.octets[start + 1]} has ${length} octets`);
+  if (length > 0xffff) {
+    // No message holds it, which whoever fills one finds by its length. Attribute pools tell sets apart by these octets, so
+    // they stay unambiguous: a length of four octets, and a flag that the wire does not have.
+    w.insert(start + 3, 3);
+    w.setU8(start, w.octets[start]! | OVERLONG);
+    w.setU8(start + 2, 0);
+    w.setU8(start + 3, length >>> 16);
+    w.setU16(start + 4, length & 0xffff);
+    return;
+  }
   w.insert(start + 3, 1);
   w.setU8(start, w.octets[start]! | ATTRIBUTE_FLAG.EXTENDED_LENGTH);
   w.setU16(start + 2, length);

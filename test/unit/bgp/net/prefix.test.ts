@@ -4,7 +4,9 @@ import {
   containsAddress,
   containsPrefix,
   familyOfPrefix,
+  isNoDestination,
   maskWord,
+  PrefixTable,
   parseNetwork,
   parsePrefix,
   prefix,
@@ -130,4 +132,39 @@ it('order is family, address, length', () => {
     '2001:db8::/32',
   ].map((text) => prefix(text));
   expect([...sorted].reverse().sort(comparePrefixes)).toEqual(sorted);
+});
+
+it.each([
+  ['0.0.0.0/0', false],
+  ['0.0.0.0/1', false],
+  ['0.0.0.0/8', true],
+  ['0.0.0.1/32', true],
+  ['126.0.0.0/8', false],
+  ['127.0.0.0/8', true],
+  ['127.0.0.1/32', true],
+  ['128.0.0.0/1', false],
+  ['169.254.1.0/24', false],
+  ['192.0.0.0/2', false],
+  ['224.0.0.0/3', false],
+  ['224.0.0.0/4', true],
+  ['232.0.0.0/5', true],
+  ['239.1.2.3/32', true],
+  ['240.0.0.0/4', false],
+  ['::/0', false],
+  ['::/128', true],
+  ['::1/128', true],
+  ['::2/128', false],
+  ['::/127', false],
+  ['64:ff9b::/96', false],
+  ['fe80::/10', true],
+  ['fe80::/9', false],
+  ['febf::1/128', true],
+  ['fec0::/10', false],
+  ['ff00::/8', true],
+  ['ff02::1/128', true],
+  ['fc00::/7', false],
+])('%s leads nowhere: %p (RFC 4271 §6.3)', (text, expected) => {
+  const table = new PrefixTable(familyOfPrefix(prefix(text)));
+  const words = { family: table.family, length: 0, w0: 0, w1: 0, w2: 0, w3: 0 };
+  expect(isNoDestination(table.words(table.addPrefix(prefix(text)), words))).toBe(expected);
 });

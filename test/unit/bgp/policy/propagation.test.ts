@@ -104,14 +104,19 @@ describe('the next hop (RFC 4271 §5.1.3)', () => {
     expect(sent.nextHop).toEqual({ address: kept ? OTHER : SELF });
   });
 
-  it('a link-local address stays with the one that it came with, and does not go with our own', () => {
+  it('a link-local address means nothing on another link: it goes on only with "keep" (RFC 2545 §3)', () => {
     const linkLocal = address('fe80::1');
     const heard = { ...HEARD, nextHop: { address: address('fd00::7'), linkLocal } };
     const to = { ...DESTINATIONS.internal, selfAddress: address('fd00::1') };
-    expect(outgoing(heard, SOURCES.external, undefined, to).nextHop).toEqual(heard.nextHop);
-    expect(outgoing(heard, SOURCES.external, undefined, { ...to, nextHop: 'self' }).nextHop).toEqual({
-      address: 'fd00::1',
-    });
+    const sent = (from: PathAttributes, nextHop: 'auto' | 'self' | 'keep') =>
+      outgoing(from, SOURCES.external, undefined, { ...to, nextHop }).nextHop;
+    expect(sent(heard, 'auto')).toEqual({ address: 'fd00::7' });
+    expect(sent(heard, 'keep')).toEqual(heard.nextHop);
+    expect(sent(heard, 'self')).toEqual({ address: 'fd00::1' });
+    // one that has nothing else leads to us
+    const alone = { ...HEARD, nextHop: { address: linkLocal } };
+    expect(sent(alone, 'auto')).toEqual({ address: 'fd00::1' });
+    expect(sent(alone, 'keep')).toEqual({ address: linkLocal });
   });
 });
 

@@ -26,6 +26,7 @@ const agreed = (
     addPathSend: [],
     peerType: 'internal',
   },
+  maxReceivedOctets: 4096,
   remoteIdentifier: address('10.0.0.2'),
   remoteAs: 64512,
   routeRefresh: true,
@@ -105,6 +106,11 @@ describe('when the session is back', () => {
     expect(result.keep?.families ?? []).toEqual(keep);
     expect(result.drop).toEqual(BOTH.filter((family) => !keep.includes(family)));
     if (result.keep !== undefined) expect(result.keep.until).toBe(361_000);
+  });
+
+  it('a family that the new session does not carry goes, whatever the capability says', () => {
+    const result = retainOnReturn(retention, agreed(['ipv4'], { families: kept }), 1000);
+    expect(result).toMatchObject({ keep: { families: ['ipv4'] }, drop: ['ipv6'] });
   });
 
   it('each family ends with its End-of-RIB', () => {

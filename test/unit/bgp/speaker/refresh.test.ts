@@ -1,5 +1,5 @@
 import { address, type Capability, type ConnectionId, encodeMessage, INITIAL_CONTEXT } from 'bgp-utils';
-import { announcement, Bench, endOfRib, passivePeer } from '../../../support/bench.ts';
+import { announcement, Bench, endOfRib, passivePeer, restartCapability } from '../../../support/bench.ts';
 import { localRoute } from '../../../support/peers.ts';
 
 const PEER = '10.0.0.2';
@@ -96,5 +96,20 @@ describe('a route refresh that the peer sends (RFC 7313 §4)', () => {
     const { bench, connection } = session();
     bench.received(connection, refresh(2));
     expect(Object.keys(bench.routes())).toHaveLength(3);
+  });
+});
+
+describe('a BoRR before the End-of-RIB (RFC 7313 §4)', () => {
+  const twice = (capabilities: readonly Capability[]) => {
+    const bench = new Bench({}, passivePeer(PEER));
+    const connection = bench.establish(PEER, { capabilities });
+    bench.received(connection, announcement(['10.65.2.0/24'], attributes), refresh(1), refresh(2));
+    return bench.view(PEER).routes.ipv4.received;
+  };
+  it('means nothing from a peer that sends such markers, in its first session as well', () => {
+    expect(twice([...enhanced, restartCapability()])).toBe(1);
+  });
+  it('counts from one that does not', () => {
+    expect(twice(enhanced)).toBe(0);
   });
 });
