@@ -151,8 +151,6 @@ function communityActions({ communities }: PrefixAdvertisement): Action[] {
 /** How routes inside a pool reach the kernel (3.7). */
 export interface KernelPool {
   readonly cidr: Prefix;
-  /** Name of the IPPool. */
-  readonly name: string;
   /** False: left to Felix, which programs the pool's tunnels. */
   readonly program: boolean;
   /** Device that routes go out through; undefined is their own interface. */
@@ -172,14 +170,16 @@ const PROGRAMS: Readonly<Record<ProgramClusterRoutes, { readonly ipip: boolean; 
 export const programsIpip = ({ defaults }: Cluster): boolean =>
   PROGRAMS[defaults?.programClusterRoutes ?? 'EnabledNoEncapOnly'].ipip;
 
+/** Of IPv4 none while this node has no IPv4 network, as in Calico. */
 export function kernelPools(cluster: Cluster, allPools: readonly IpPool[]): KernelPool[] {
   const { ipip, plain } = PROGRAMS[cluster.defaults?.programClusterRoutes ?? 'EnabledNoEncapOnly'];
   const network = cluster.me?.bgp?.addresses.ipv4?.network;
-  return allPools.map(({ cidr, name, ipipMode, vxlanMode }) => {
+  const known = allPools.filter(({ cidr }) => familyOfPrefix(cidr) === 'ipv6' || network !== undefined);
+  return known.map(({ cidr, ipipMode, vxlanMode }) => {
     const program = vxlanMode === 'Never' && (ipipMode === 'Never' ? plain : ipip);
     const tunnel = program && ipipMode !== 'Never' ? 'tunl0' : undefined;
     const native = tunnel !== undefined && ipipMode === 'CrossSubnet' ? network : undefined;
-    return { cidr, name, program, tunnel, tunnelUnlessNextHopIn: native };
+    return { cidr, program, tunnel, tunnelUnlessNextHopIn: native };
   });
 }
 

@@ -90,11 +90,6 @@ export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): 
   const advertised = advertisements(cluster);
   const priorities = normalPriorities(cluster);
   const programmed = kernelPools(cluster, allPools);
-  for (const { name, cidr, tunnel } of programmed) {
-    if (tunnel === undefined) continue;
-    const message = `routes of ${cidr} that need the IPIP tunnel are not installed by this version`;
-    report({ resource: `IPPool/${name}`, field: 'spec.ipipMode', message });
-  }
 
   const resolved = resolvePeers(cluster, options.localWorkloads);
   problems.push(...resolved.problems);

@@ -27,6 +27,8 @@ export type FibRoute =
       readonly nextHops: readonly Address[];
       /** One a next hop, 1 to 256; missing where all get the same. */
       readonly weights?: readonly number[];
+      /** One a next hop: the device through which it is reached, whatever its own route says; missing where none has one. */
+      readonly tunnels?: readonly (string | undefined)[];
       readonly metric: number;
     }
   | { readonly type: 'blackhole'; readonly metric: number };
@@ -43,16 +45,20 @@ export function kernelRoute(
   if (pool?.program === false) return undefined;
   if (route.type === 'blackhole') return { type: 'blackhole', metric: 0 };
   if (route.nextHops.some((hop) => policy.wireguardNextHops.includes(hop))) return undefined;
-  if (pool?.tunnel !== undefined && !route.nextHops.every((hop) => isNative(pool, hop))) return undefined;
+  const tunnels = route.nextHops.map((hop) => (pool && !isNative(pool, hop) ? pool.tunnel : undefined));
   return {
     type: 'unicast',
     nextHops: route.nextHops,
     ...(route.weights === undefined ? {} : { weights: route.weights }),
+    ...(tunnels.some((tunnel) => tunnel !== undefined) && { tunnels }),
     metric: metricOf(route.localPref, prefix),
   };
 }
 
-/** CrossSubnet: a next hop in our own network needs no tunnel. Routes through a tunnel cannot be installed yet. */
+/**
+ * CrossSubnet: a next hop in our own network needs no tunnel. Each of several next hops is looked at by itself; BIRD leaves the
+ * tunnel away from all of them, and sends packets of containers where nobody routes them.
+ */
 const isNative = ({ tunnelUnlessNextHopIn }: KernelPool, hop: Address): boolean =>
   tunnelUnlessNextHopIn !== undefined && containsAddress(tunnelUnlessNextHopIn, hop);
 

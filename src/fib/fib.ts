@@ -28,6 +28,8 @@ export type FibRoute =
       readonly nextHops: readonly Address[];
       /** One a next hop, 1 to 256; missing where all get the same. */
       readonly weights?: readonly number[];
+      /** One a next hop: the device to send through, the next hop being on its link; missing where none has one. */
+      readonly tunnels?: readonly (string | undefined)[];
       readonly metric: number;
     }
   | { readonly type: 'blackhole'; readonly metric: number };
@@ -145,7 +147,7 @@ export class Fib {
    */
   directRoute(prefix: Prefix): KernelRoute | undefined {
     const entry = this.#entries.get(prefix);
-    if (entry?.wanted?.type !== 'unicast') return undefined;
+    if (entry?.wanted?.type !== 'unicast' || entry.wanted.tunnels !== undefined) return undefined;
     const direct = entry.wanted.nextHops.every((address) => {
       const resolution = this.#nextHops.get(address)?.resolution;
       return resolution?.reachable && resolution.gateway === undefined;
@@ -355,6 +357,16 @@ export class Fib {
     for (const [i, address] of wanted.nextHops.entries()) {
       const resolution = this.#nextHops.get(address)?.resolution ?? UNKNOWN;
       if (!resolution.reachable) continue;
+      const tunnel = wanted.tunnels?.[i];
+      if (tunnel !== undefined) {
+        nextHops.push({
+          gateway: address,
+          interface: tunnel,
+          weight: wanted.weights?.[i] ?? 1,
+          onLink: true,
+        });
+        continue;
+      }
       const gateway = resolution.gateway ?? address;
       // Two next hops may lie behind one router.
       if (nextHops.some((hop) => hop.gateway === gateway && hop.interface === resolution.interface)) continue;
@@ -452,14 +464,16 @@ export class Fib {
 const nextHopsOf = (route: FibRoute | undefined): readonly Address[] =>
   route?.type === 'unicast' ? route.nextHops : [];
 
-const weightsOf = (route: FibRoute): readonly number[] | undefined =>
-  route.type === 'unicast' ? route.weights : undefined;
+/** What a route has for one of its next hops, beside the address. */
+const weightOf = (route: FibRoute, i: number) => (route.type === 'unicast' ? route.weights?.[i] : undefined);
+const tunnelOf = (route: FibRoute, i: number) => (route.type === 'unicast' ? route.tunnels?.[i] : undefined);
 
 function sameFibRoute(a: FibRoute | undefined, b: FibRoute | undefined): boolean {
   if (a === undefined || b === undefined || a.type !== b.type || a.metric !== b.metric) return a === b;
   const [x, y] = [nextHopsOf(a), nextHopsOf(b)];
-  const [v, w] = [weightsOf(a), weightsOf(b)];
-  return x.length === y.length && x.every((address, i) => address === y[i] && v?.[i] === w?.[i]);
+  const same = (address: Address, i: number) =>
+    address === y[i] && weightOf(a, i) === weightOf(b, i) && tunnelOf(a, i) === tunnelOf(b, i);
+  return x.length === y.length && x.every(same);
 }
 
 /** Does a route through it look the same? The reason counts: it is shown. */

@@ -132,6 +132,8 @@ export class FibSync {
 
   /** The route that the kernel shall have for a prefix, undefined for none. Carried out in the next turns. */
   want(prefix: Prefix, route: FibRoute | undefined): void {
+    if (route?.type === 'unicast')
+      for (const tunnel of route.tunnels ?? []) if (tunnel !== undefined) this.#interfaces.add(tunnel);
     this.#fib.want(prefix, route);
     for (const address of this.#fib.unknownNextHops(route)) {
       this.#fib.setNextHop(address, this.#resolution(address));

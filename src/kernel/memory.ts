@@ -135,7 +135,9 @@ export class MemoryKernel implements Kernel {
     }
     const conflict = this.#foreign.find(route.prefix, route.metric);
     if (conflict !== undefined) return { name: 'EEXIST', message: conflictMessage(conflict) };
-    const stray = route.nextHops.find((hop) => hop.gateway !== undefined && !this.#onLink(hop.gateway));
+    const stray = route.nextHops.find(
+      (hop) => hop.gateway !== undefined && !hop.onLink && !this.#onLink(hop.gateway),
+    );
     if (stray !== undefined) {
       return { name: 'ENETUNREACH', message: 'Nexthop has invalid gateway' };
     }

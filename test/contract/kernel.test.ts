@@ -171,6 +171,10 @@ describe.each([
   it.each<[string, KernelRoute]>([
     ['IPv4 via a gateway', unicast('10.65.0.0/26', 1024, via('10.0.0.2'))],
     ['IPv6 via a gateway', unicast('fd65::/122', 1024, via('fd00::2'))],
+    [
+      'IPv4 through a tunnel, whose far end is on no network of ours',
+      unicast('10.66.0.0/26', 1024, { ...via('192.0.2.9'), onLink: true }),
+    ],
     ['IPv4 on the link', unicast('10.65.0.0/26', 5, onLink())],
     ['IPv6 on the link', unicast('fd65::/122', 5, onLink())],
     ['an IPv4 default route', unicast('0.0.0.0/0', 2147483547, via('10.0.0.2'))],

@@ -51,7 +51,7 @@ export function writeRoute(
   if (how !== 'remove' && route.type === 'unicast') {
     for (const hop of route.nextHops) {
       const index = hop.interface === undefined ? 0 : interfaces.index(hop.interface);
-      if (index === undefined) return `there is no interface ${hop.interface}`;
+      if (index === undefined) return `there is no interface ${hop.interface}; tried again when it comes`;
       hops.push({ hop, index });
     }
     if (hops.length === 0) return 'a unicast route needs a next hop';

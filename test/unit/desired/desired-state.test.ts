@@ -243,15 +243,3 @@ describe('listening (2.1)', () => {
     expect(stateOf({ nodes: { a: A }, config, configs: { 'node.a': own } }, 'a').listen).toEqual(listen);
   });
 });
-
-it('IPIP pools that this node would have to tunnel for are told', () => {
-  const state = stateOf(
-    {
-      nodes: { a: A },
-      pools: { p: { cidr: '10.65.0.0/16', ipipMode: 'Always' } },
-      config: { programClusterRoutes: 'Enabled' },
-    },
-    'a',
-  );
-  expect(state.resolution.problems).toMatchObject([{ resource: 'IPPool/p', field: 'spec.ipipMode' }]);
-});

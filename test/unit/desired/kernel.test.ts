@@ -24,16 +24,27 @@ const via = (...hops: string[]): ForwardingRoute => ({
 });
 const unicast = (metric: number, ...nextHops: string[]) => ({ type: 'unicast', nextHops, metric });
 
-describe('what the kernel gets (data model 3.7)', () => {
+describe('what the kernel gets (§3.7)', () => {
   it.each([
     ['a plain pool', '10.65.1.0/26', via('10.0.1.10'), unicast(1024, '10.0.1.10')],
     ['equal paths', '10.65.1.0/26', via('10.0.1.10', '10.0.1.11'), unicast(1024, '10.0.1.10', '10.0.1.11')],
     ['no pool', '0.0.0.0/0', via('10.0.1.1'), unicast(1024, '10.0.1.1')],
     ['a VXLAN pool: Felix', '10.67.1.0/26', via('10.0.1.10'), undefined],
     ['CrossSubnet in our network', '10.66.1.0/26', via('10.0.1.10'), unicast(1024, '10.0.1.10')],
-    ['CrossSubnet beyond: needs the tunnel', '10.66.1.0/26', via('10.0.2.10'), undefined],
-    ['CrossSubnet, one of two beyond', '10.66.1.0/26', via('10.0.1.10', '10.0.2.10'), undefined],
-    ['IPIP Always', '10.68.1.0/26', via('10.0.1.10'), undefined],
+    [
+      'CrossSubnet beyond: needs the tunnel',
+      '10.66.1.0/26',
+      via('10.0.2.10'),
+      { ...unicast(1024, '10.0.2.10'), tunnels: ['tunl0'] },
+    ],
+    [
+      'CrossSubnet, one of two beyond',
+      '10.66.1.0/26',
+      via('10.0.1.10', '10.0.2.10'),
+      { ...unicast(1024, '10.0.1.10', '10.0.2.10'), tunnels: [undefined, 'tunl0'] },
+    ],
+    ['IPIP Always', '10.68.1.0/26', via('10.0.1.10'), { ...unicast(1024, '10.0.1.10'), tunnels: ['tunl0'] }],
+    ['an own block in an IPIP pool', '10.68.0.0/26', { type: 'blackhole' }, { type: 'blackhole', metric: 0 }],
     ['a WireGuard node', '10.65.1.0/26', via('10.0.1.20'), undefined],
     ['an own block', '10.65.0.0/26', { type: 'blackhole' }, { type: 'blackhole', metric: 0 }],
     ['an own block in a VXLAN pool: Felix', '10.67.0.0/26', { type: 'blackhole' }, undefined],
@@ -58,6 +69,26 @@ describe('what the kernel gets (data model 3.7)', () => {
       stale: false,
     };
     expect(kernelRoute(policy, prefix(destination), route)).toMatchObject({ metric });
+  });
+
+  it.each([
+    ['EnabledNoEncapOnly', true, false],
+    ['EnabledIPIPOnly', false, true],
+    [undefined, true, false],
+  ])('with programClusterRoutes %s plain pools: %s, IPIP pools: %s', (programClusterRoutes, plain, ipip) => {
+    const { kernel } = stateOf({ ...cluster, config: { programClusterRoutes } }, 'a');
+    const programs = (destination: string) =>
+      kernelRoute(kernel, prefix(destination), via('10.0.1.10')) !== undefined;
+    expect([programs('10.65.1.0/26'), programs('10.68.1.0/26'), programs('10.67.1.0/26')]).toEqual([
+      plain,
+      ipip,
+      false,
+    ]);
+  });
+
+  it('without an IPv4 network of this node no IPv4 pool says anything', () => {
+    const { kernel } = stateOf({ ...cluster, nodes: { a: { v6: 'fd00::1/64' } } }, 'a', { routerId: 'hash' });
+    expect(kernel.pools).toEqual([]);
   });
 
   it('with Disabled nothing inside a pool is programmed', () => {

@@ -63,6 +63,45 @@ function installed(metric = 1024): Fib {
 
 const stateOf = (fib: Fib, key: Prefix = P) => fib.view(key)[0]?.state;
 
+describe('a route through a tunnel (Calico data model §3.7)', () => {
+  const through = (...tunnels: (string | undefined)[]): FibRoute => ({
+    type: 'unicast',
+    nextHops: [A, B].slice(0, tunnels.length),
+    metric: 1024,
+    tunnels,
+  });
+  const hopsOf = (fib: Fib) => fib.take(10).flatMap((change) => change.route.nextHops);
+
+  it('has the next hop itself as gateway on the link of the device, however that is reached', () => {
+    const fib = new Fib();
+    fib.want(P, through('tunl0'));
+    expect(work(fib)).toEqual([]); // not before the next hop is known to be reachable
+    fib.setNextHop(A, behind(B));
+    expect(hopsOf(fib)).toEqual([{ gateway: A, interface: 'tunl0', weight: 1, onLink: true }]);
+  });
+
+  it('may have one next hop in the tunnel and one beside it; another device is another route', () => {
+    const fib = new Fib();
+    fib.want(P, through('tunl0', undefined));
+    fib.setNextHop(A, onLink);
+    fib.setNextHop(B, onLink);
+    expect(hopsOf(fib)).toEqual([
+      { gateway: A, interface: 'tunl0', weight: 1, onLink: true },
+      { gateway: B, interface: 'eth0', weight: 1, onLink: false },
+    ]);
+    fib.want(P, through('tunl0', 'tunl0'));
+    expect(hopsOf(fib).map((hop) => hop.interface)).toEqual(['tunl0', 'tunl0']);
+  });
+
+  it('resolves no other next hop', () => {
+    const fib = new Fib();
+    fib.want(P, through('tunl0'));
+    fib.setNextHop(A, onLink);
+    work(fib);
+    expect(fib.directRoute(P)).toBeUndefined();
+  });
+});
+
 describe('Fib', () => {
   it('installs what is wanted, removes what is no longer, and then forgets the prefix', () => {
     const fib = new Fib();
