@@ -5,6 +5,7 @@ import { type Address, type PeerId, Speaker } from 'bgp-utils';
 import type { Subscription } from 'rxjs';
 import { version } from '../package.json';
 import type { RunConfig } from './config/config.ts';
+import { WatchedEndpointFiles } from './config/endpoint-status.ts';
 import { WatchedSecrets } from './config/secrets.ts';
 import { type ControlServer, startControlServer } from './control/server.ts';
 import type { Datastore } from './datastore/datastore.ts';
@@ -49,6 +50,7 @@ class Daemon {
   private readonly tcp: Tcp;
   private readonly datastore: Datastore;
   private readonly secrets: WatchedSecrets;
+  private readonly endpoints: WatchedEndpointFiles;
   private readonly restarting: boolean;
   private desired: DesiredState | undefined;
   private applied = NOTHING_APPLIED;
@@ -98,6 +100,7 @@ class Daemon {
     });
     this.datastore = openDatastore(config.datastore);
     this.secrets = new WatchedSecrets(config.secretsDir);
+    this.endpoints = new WatchedEndpointFiles(config.endpointStatusDir);
   }
 
   async run(): Promise<number> {
@@ -121,7 +124,8 @@ class Daemon {
       node: config.node,
       routerId: config.routerId,
       secrets: this.secrets.read,
-      news: [(changed) => this.secrets.listen(changed)],
+      endpointFiles: this.endpoints.read,
+      news: [(changed) => this.secrets.listen(changed), (changed) => this.endpoints.listen(changed)],
     });
     this.secrets.listen((passwords) => log.info('passwords in the secrets folder changed', { passwords }));
     this.subscription = states.subscribe({
@@ -225,6 +229,7 @@ class Daemon {
     this.kernel?.close();
     this.datastore.close();
     this.secrets.close();
+    this.endpoints.close();
   }
 
   // ── log ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 import type { Resolved } from './cli/commands.ts';
 import type { RunConfig } from './config/config.ts';
+import { endpointFilesIn } from './config/endpoint-status.ts';
 import { secretsFrom } from './config/secrets.ts';
 import { desiredStateOnce, openDatastore } from './desired/pipeline.ts';
 
@@ -12,6 +13,7 @@ export async function resolveOnce(config: RunConfig): Promise<Resolved> {
       node: config.node,
       routerId: config.routerId,
       secrets: secretsFrom(config.secretsDir),
+      endpointFiles: () => endpointFilesIn(config.endpointStatusDir),
     });
     if (!result.ok) {
       const { reason, message } = result.error;

@@ -34,12 +34,6 @@ const part = (matches: Selector, needed?: Needed): Part => ({ matches, needed })
 const NONE: Selector = () => false;
 const ALL: Part = part(() => true);
 
-/** One that does not parse matches nothing. */
-export function selectorOf(text: string): Selector {
-  const parsed = parseSelector(text);
-  return parsed.ok ? parsed.matches : NONE;
-}
-
 const LABEL = /[a-zA-Z0-9_./-]{1,512}/y;
 const LABEL_CHARACTER = /[a-zA-Z0-9_./-]/;
 const MAX_DEPTH = 200;

@@ -115,6 +115,69 @@ export const ADD_PATHS: Row<(typeof ADD_PATHS_VALUES)[number]> = {
   parse: (text) => ADD_PATHS_VALUES.find((value) => value === text),
 };
 
+const onOff = (name: string): Row<boolean> => ({
+  name,
+  accepts: 'on or off',
+  parse: (text) => (text === 'on' ? true : text === 'off' ? false : undefined),
+});
+
+const ORIGIN_CHECKS = ['off', 'report', 'enforce'] as const;
+
+/** Where a setting may stand; calico/decode-peer.ts reads the range, which is a field of the peer rather than a setting. */
+const EVERYWHERE = ['BGPPeer', 'Node', 'BGPConfiguration'] as const;
+const OF_THE_NODE = ['Node', 'BGPConfiguration'] as const;
+const SETTINGS: readonly (readonly [Row<unknown>, readonly string[]])[] = [
+  ...[HOLD_TIME, CONNECT_RETRY, PASSIVE, EXTENDED_MESSAGES, ENFORCE_FIRST_AS, REQUIRE_POLICY].map(
+    (row) => [row, EVERYWHERE] as const,
+  ),
+  ...[DELAY_OPEN, LONG_LIVED_STALE_TIME, ROLE_SETTING, MAX_PREFIXES, ADD_PATHS].map(
+    (row) => [row, EVERYWHERE] as const,
+  ),
+  [MAX_PATHS, OF_THE_NODE],
+  [onOff('mesos-bgp/fail-static'), OF_THE_NODE],
+  [
+    {
+      name: 'mesos-bgp/origin-check',
+      accepts: ORIGIN_CHECKS.join(', '),
+      parse: (text) => ORIGIN_CHECKS.find((value) => value === text),
+    },
+    OF_THE_NODE,
+  ],
+  [{ name: 'mesos-bgp/peer-range', accepts: 'a CIDR', parse: (text) => text }, ['BGPPeer']],
+];
+const BY_NAME = new Map(SETTINGS.map(([row, kinds]) => [row.name, { row, kinds }]));
+
+/** Names of ours that do not exist, stand where they mean nothing, or have a value that does not parse. */
+export function checkAnnotations(
+  { resource, annotations }: Annotated,
+  report: (problem: Problem) => void,
+): void {
+  for (const [name, text] of annotations) {
+    if (!name.startsWith('mesos-bgp/')) continue;
+    const field = `metadata.annotations[${name}]`;
+    const known = BY_NAME.get(name);
+    if (known === undefined) {
+      report({
+        resource,
+        field,
+        message: `there is no such setting; there are ${[...BY_NAME.keys()].join(', ')}`,
+      });
+    } else if (!known.kinds.includes(resource.split('/')[0]!)) {
+      report({
+        resource,
+        field,
+        message: `has a meaning on ${known.kinds.join(' and ')} alone, and is ignored here`,
+      });
+    } else if (known.row.parse(text) === undefined) report(unusable(known.row, resource, text));
+  }
+}
+
+const unusable = (row: Row<unknown>, resource: string, text: string): Problem => ({
+  resource,
+  field: `metadata.annotations[${row.name}]`,
+  message: `${JSON.stringify(text)} is not ${row.accepts}; it is ignored`,
+});
+
 /** @returns the nearest value that parses. One that does not is reported once, and the next one or the default holds. */
 export function annotation<T>(
   row: Row<T>,
@@ -127,11 +190,7 @@ export function annotation<T>(
     if (text === undefined) continue;
     const value = row.parse(text);
     if (value !== undefined) return value;
-    report({
-      resource,
-      field: `metadata.annotations[${row.name}]`,
-      message: `${JSON.stringify(text)} is not ${row.accepts}; it is ignored`,
-    });
+    report(unusable(row, resource, text));
   }
   return fallback;
 }

@@ -13,7 +13,7 @@ import {
   parseAddress,
   type SpeakerConfig,
 } from 'bgp-utils';
-import { type LocalWorkload, resolvePeers } from '../calico/peers.ts';
+import { resolvePeers } from '../calico/peers.ts';
 import type { Problem } from '../calico/resources.ts';
 import {
   advertisements,
@@ -35,7 +35,8 @@ import {
   resources,
   type Snapshot,
 } from '../calico/snapshot.ts';
-import { type Annotated, annotation, MAX_PATHS } from './annotations.ts';
+import { localWorkloads, NO_WORKLOADS } from '../calico/workloads.ts';
+import { type Annotated, annotation, checkAnnotations, MAX_PATHS } from './annotations.ts';
 import type { KernelPolicy } from './kernel.ts';
 import { PeerBuilder, type PeerTransport } from './peer-config.ts';
 import {
@@ -54,7 +55,8 @@ export interface DesiredStateOptions {
   readonly routerId?: string | undefined;
   /** The value of `secretKeyRef {name, key}`, or undefined when there is none. */
   readonly secrets: (name: string, key: string) => string | undefined;
-  readonly localWorkloads?: readonly LocalWorkload[];
+  /** Felix's endpoint status files, name → text; asked for where a BGPPeer is for local workloads. */
+  readonly endpointFiles?: () => ReadonlyMap<string, string>;
 }
 
 export interface DesiredState {
@@ -80,6 +82,7 @@ export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): 
   const cluster = clusterOf(snapshot, options.node);
   const problems: Problem[] = decodingProblems(snapshot);
   const report: Report = (problem) => void problems.push(problem);
+  for (const place of [...places(cluster), ...peerPlaces(snapshot)]) checkAnnotations(place, report);
   const takesPart = checkOwnNode(cluster, report);
   const bgpIdentifier = takesPart ? identifier(cluster, options, report) : undefined;
   const speaker = bgpIdentifier && speakerConfig(cluster, bgpIdentifier, report);
@@ -91,8 +94,12 @@ export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): 
   const priorities = normalPriorities(cluster);
   const programmed = kernelPools(cluster, allPools);
 
-  const resolved = resolvePeers(cluster, options.localWorkloads);
-  problems.push(...resolved.problems);
+  const local =
+    options.endpointFiles && peersWithWorkloads(snapshot)
+      ? localWorkloads(options.endpointFiles())
+      : NO_WORKLOADS;
+  const resolved = resolvePeers(cluster, local.workloads);
+  problems.push(...local.problems, ...resolved.problems);
   const sorted = speaker === undefined ? [] : sortedPeers(resolved.peers);
   const builtIn = perFamily((family) =>
     exportTerms(family, {
@@ -103,9 +110,10 @@ export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): 
       programsIpip: programsIpip(cluster),
     }),
   );
+  const filters = resources(snapshot, 'BGPFilter');
   const builder = new PeerBuilder({
     secrets: options.secrets,
-    filters: resources(snapshot, 'BGPFilter'),
+    filters,
     exportTerms: builtIn,
     places: places(cluster),
     report,
@@ -130,7 +138,7 @@ export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): 
       export: poolLists(allPools, advertised),
       kernel: kernelLists(priorities, programmed),
       ignoredInterfaces,
-      filters: filterLists(builder.usedFilters()),
+      filters: filterLists(filters),
     },
     speaker,
     listen,
@@ -140,6 +148,9 @@ export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): 
     transport: new Map(built.map(({ config, transport }) => [config.peer, transport])),
   };
 }
+
+const peersWithWorkloads = (snapshot: Snapshot): boolean =>
+  resources(snapshot, 'BGPPeer').some((peer) => peer.localWorkloadSelector !== undefined);
 
 const perFamily = <T>(make: (family: Family) => T): Readonly<Record<Family, T>> => ({
   ipv4: make('ipv4'),
@@ -205,6 +216,12 @@ const places = (cluster: Cluster): Annotated[] => [
     ? [{ resource: 'BGPConfiguration/default', annotations: cluster.defaults.annotations }]
     : []),
 ];
+
+const peerPlaces = (snapshot: Snapshot): Annotated[] =>
+  resources(snapshot, 'BGPPeer').map(({ name, annotations }) => ({
+    resource: `BGPPeer/${name}`,
+    annotations,
+  }));
 
 const speakerConfig = (cluster: Cluster, bgpIdentifier: Address, report: Report): SpeakerConfig => ({
   asNumber: cluster.myAs,

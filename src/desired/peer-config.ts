@@ -72,15 +72,12 @@ export interface BuiltPeer {
 export class PeerBuilder {
   readonly #context: PeerContext;
   readonly #filters: ReadonlyMap<string, BgpFilter>;
-  readonly #used = new Set<BgpFilter>();
   readonly #policies = new Map<string, Policy>();
 
   constructor(context: PeerContext) {
     this.#context = context;
     this.#filters = new Map(context.filters.map((filter) => [filter.name, filter]));
   }
-
-  usedFilters = (): BgpFilter[] => [...this.#used];
 
   build(peer: ResolvedPeer): BuiltPeer {
     const { family, resource } = peer;
@@ -91,7 +88,9 @@ export class PeerBuilder {
     const importFilters = filters.filter((filter) => filter.import[family].length > 0);
     const exportFilters = filters.filter((filter) => filter.export[family].length > 0);
     const password = this.#password(peer);
-    const passive = annotation(PASSIVE, near, peer.passive, this.#context.report);
+    // A workload connects to its host, and a range holds addresses that nobody knows: neither can be connected to.
+    const waits = peer.type === 'workload' || peer.range !== undefined;
+    const passive = waits || annotation(PASSIVE, near, peer.passive, this.#context.report);
     const connectRetrySeconds = annotation(CONNECT_RETRY, near, CONNECT_RETRY_SECONDS, this.#context.report);
     const gracefulRestartSeconds = this.#restartSeconds(peer);
     const requirePolicy = annotation(REQUIRE_POLICY, near, false, this.#context.report);
@@ -159,10 +158,7 @@ export class PeerBuilder {
   #filtersOf(peer: ResolvedPeer): BgpFilter[] {
     return peer.filters.flatMap((name, index) => {
       const filter = this.#filters.get(name);
-      if (filter !== undefined) {
-        this.#used.add(filter);
-        return filter;
-      }
+      if (filter !== undefined) return filter;
       this.#context.report({
         resource: peer.resource,
         field: `spec.filters[${index}]`,

@@ -1,6 +1,6 @@
 // The rules of the data model, section 2, on small clusters; and the cluster that it works through in Appendix B.
 
-import { prefix } from 'bgp-utils';
+import { address } from 'bgp-utils';
 import { resolvePeers } from '../../../src/calico/peers.ts';
 import { clusterOf } from '../../../src/calico/snapshot.ts';
 import { snapshotOf, type TestCluster } from '../../support/calico.ts';
@@ -105,10 +105,10 @@ describe('the mesh (2.2)', () => {
     expect(problems).toMatchObject([{ resource: 'Node/b' }]);
   });
 
-  it('a node in BGP without any address is told', () => {
-    expect(resolve({ nodes: { a: C, b: { as: 5 } } }, 'a').problems).toMatchObject([
-      { resource: 'Node/b', field: 'spec.bgp' },
-    ]);
+  it('a node in BGP without any address drops out, and is told where it runs (§2.2)', () => {
+    const nodes = { a: C, b: { as: 5 } };
+    expect(resolve({ nodes }, 'a')).toEqual({ peers: [], problems: [] });
+    expect(resolve({ nodes }, 'b').problems).toMatchObject([{ resource: 'Node/b', field: 'spec.bgp' }]);
   });
 });
 
@@ -371,10 +371,10 @@ describe('local workloads (2.7)', () => {
       snapshotOf({ nodes: { a: C }, peers, config: { nodeToNodeMeshEnabled: false } }),
       'a',
     );
-    const networks = { ipv4: prefix('10.65.0.65/32'), ipv6: prefix('fd00:65::1/128') };
+    const addresses = { ipv4: address('10.65.0.65'), ipv6: address('fd00:65::1') };
     const workloads = [
-      { bgpPeerName: 'w', networks },
-      { bgpPeerName: 'other', networks },
+      { bgpPeerName: 'w', addresses },
+      { bgpPeerName: 'other', addresses },
     ];
     expect(resolvePeers(cluster, workloads).peers).toMatchObject([
       {

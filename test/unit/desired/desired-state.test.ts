@@ -109,6 +109,7 @@ describe('the desired state of a node', () => {
               import: [{ family: 'v4', action: 'Accept', cidr: '10.65.0.0/16', matchOperator: 'In' }],
               export: [],
             },
+            unused: { import: [], export: [] },
           },
         },
         null,
