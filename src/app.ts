@@ -1,6 +1,7 @@
 // The daemon: where the real implementations meet, and the only subscription. Opens the kernel, the control socket and the
 // datastore, and from then on carries every desired state to the speaker. Ends on SIGTERM or SIGINT.
 
+import { join } from 'node:path';
 import { type Address, type PeerId, Speaker } from 'bgp-utils';
 import type { Subscription } from 'rxjs';
 import { version } from '../package.json';
@@ -9,16 +10,20 @@ import { WatchedEndpointFiles } from './config/endpoint-status.ts';
 import { WatchedSecrets } from './config/secrets.ts';
 import { type ControlServer, startControlServer } from './control/server.ts';
 import type { Datastore } from './datastore/datastore.ts';
+import { picturePath } from './datastore/picture-file.ts';
+import { PictureKeeper } from './datastore/picture-keeper.ts';
+import type { EarlierPicture } from './datastore/watch.ts';
 import type { DesiredState } from './desired/desired-state.ts';
+import { guardIsolation } from './desired/isolation.ts';
 import { kernelRoute } from './desired/kernel.ts';
-import { desiredStates, openDatastore } from './desired/pipeline.ts';
+import { desiredStates, openDatastore, watchedRanges } from './desired/pipeline.ts';
 import { NOTHING_APPLIED, reconcile } from './desired/reconcile.ts';
-import type { Resolution } from './desired/resolution.ts';
 import { controlSource } from './facts.ts';
-import { type FibLog, FibSync } from './fib/sync.ts';
+import { FibSync } from './fib/sync.ts';
 import { type Kernel, KernelUnavailable } from './kernel/kernel.ts';
 import { openRtnetlink } from './kernel/netlink/rtnetlink.ts';
 import { createLog, type Log } from './observe/log.ts';
+import { Report } from './report.ts';
 import { monotonicClock as clock } from './speaker/clock.ts';
 import { KernelPlane, NoPlane } from './speaker/forwarding.ts';
 import { SpeakerLoop } from './speaker/loop.ts';
@@ -28,6 +33,9 @@ const EXIT_REFUSED = 1;
 
 /** A second signal within this time turns a restart into leaving. */
 const SECOND_SIGNAL_MS = 2000;
+
+/** How often a change that is held back is judged anew. */
+const JUDGE_AGAIN_MS = 5000;
 
 /** @returns the exit code, when the daemon has ended. */
 export async function runDaemon(config: RunConfig): Promise<number> {
@@ -55,7 +63,10 @@ class Daemon {
   private desired: DesiredState | undefined;
   private applied = NOTHING_APPLIED;
   private advertised = false;
-  private problems = new Set<string>();
+  private heldBack: string | undefined;
+  private again: NodeJS.Timeout | undefined;
+  private readonly report: Report;
+  private readonly keeper: PictureKeeper | undefined;
   private control: ControlServer | undefined;
   private subscription: Subscription | undefined;
 
@@ -64,6 +75,7 @@ class Daemon {
     private readonly log: Log,
     private readonly kernel: Kernel | undefined,
   ) {
+    this.report = new Report(log);
     this.restarting = kernel !== undefined && kernel.routes().length > 0;
     const onNextHop = (address: Address, cost: number | undefined, by?: string) =>
       this.loop.feed({ type: 'NextHop', address, cost, interface: by });
@@ -73,7 +85,7 @@ class Daemon {
         kernel,
         clock: { now: clock.now, schedule },
         onNextHop,
-        onLog: (event) => this.logFib(event),
+        onLog: (event) => this.report.fib(event),
       });
     this.plane = this.fib === undefined ? new NoPlane(onNextHop) : new KernelPlane(this.fib);
     this.tcp = new Tcp({
@@ -88,7 +100,7 @@ class Daemon {
       disconnected: (connection, reason) => this.loop.feed({ type: 'Disconnected', connection, reason }),
       drained: (connection) => this.loop.drained(connection),
       sending: (connection, waiting) => this.loop.feed({ type: 'Sending', connection, waiting }),
-      listening: (spec, error) => this.logListening(spec, error),
+      listening: (spec, error) => this.report.listening(spec, error),
     });
     this.loop = new SpeakerLoop({
       speaker: this.speaker,
@@ -101,6 +113,13 @@ class Daemon {
     this.datastore = openDatastore(config.datastore);
     this.secrets = new WatchedSecrets(config.secretsDir);
     this.endpoints = new WatchedEndpointFiles(config.endpointStatusDir);
+    this.keeper = pictureKeeper(config, this.datastore, (message) =>
+      message === undefined
+        ? log.info('the picture of the datastore is kept again')
+        : log.warn(
+            `the picture of the datastore cannot be kept, so a start needs the datastore: ${message}. See to --state-dir (MESOS_BGP_STATE_DIR)`,
+          ),
+    );
   }
 
   async run(): Promise<number> {
@@ -114,18 +133,16 @@ class Daemon {
     this.control = control;
     const stopped = this.untilSignal();
     this.fib?.start();
-    this.datastore.status.listen((status) => {
-      const { lastError } = status;
-      const fields = { datastore: this.datastore.name, revision: status.revision };
-      if (lastError === undefined) log.info(`datastore ${status.state}`, fields);
-      else log.warn(`datastore ${status.state}: ${lastError}`, fields);
-    });
+    this.report.datastore(this.datastore);
+    const earlier = await this.readKept();
     const states = desiredStates(this.datastore, {
       node: config.node,
       routerId: config.routerId,
       secrets: this.secrets.read,
       endpointFiles: this.endpoints.read,
       news: [(changed) => this.secrets.listen(changed), (changed) => this.endpoints.listen(changed)],
+      earlier,
+      keeper: this.keeper,
     });
     this.secrets.listen((passwords) => log.info('passwords in the secrets folder changed', { passwords }));
     this.subscription = states.subscribe({
@@ -141,9 +158,18 @@ class Daemon {
   }
 
   /** Level-triggered: brings the speaker, the sockets and the kernel's rule from what was applied to what is desired. */
-  private apply(desired: DesiredState): void {
+  private apply(wanted: DesiredState): void {
+    const { ipv4, ipv6 } = this.speaker.counts().routes;
+    const { state: desired, heldBack } = guardIsolation(wanted, this.desired, this.applied, {
+      routesInUse: [ipv4, ipv6].some(({ paths, local }) => paths > local),
+      allowed: this.config.allowIsolated,
+    });
+    this.heldBack = heldBack;
+    this.report.heldBack(heldBack);
+    clearTimeout(this.again);
+    if (heldBack !== undefined) this.again = setTimeout(() => this.apply(wanted), JUDGE_AGAIN_MS);
     this.desired = desired;
-    this.logProblems(desired.resolution);
+    this.report.problems(desired.resolution);
     if (this.plane instanceof KernelPlane) {
       const policy = desired.kernel;
       this.plane.setRule((prefix, route) => kernelRoute(policy, prefix, route));
@@ -160,6 +186,13 @@ class Daemon {
     });
   }
 
+  /** What an earlier run kept of the datastore. */
+  private async readKept(): Promise<EarlierPicture | undefined> {
+    const reading = await this.keeper?.read();
+    if (reading?.ok === false) this.log.warn(reading.message);
+    return reading?.ok ? reading.picture : undefined;
+  }
+
   private async openControl(): Promise<ControlServer | undefined> {
     const { config, log } = this;
     const source = controlSource({
@@ -174,6 +207,7 @@ class Daemon {
       datastore: this.datastore,
       desired: () => this.desired,
       advertised: () => this.ownRoutesAdvertised(),
+      heldBack: () => this.heldBack,
     });
     const opened = await startControlServer({
       source,
@@ -214,6 +248,7 @@ class Daemon {
       how === 'leave' ? 'leaves: routes withdrawn, sessions closed' : 'stops as a restart: routes stay',
     );
     this.subscription?.unsubscribe();
+    clearTimeout(this.again);
     this.loop.feed({ type: 'Stop', how });
     this.loop.settle();
     this.loop.stop();
@@ -221,6 +256,7 @@ class Daemon {
     if (how === 'leave') await this.fib?.removeAll();
     this.close();
     await this.control?.close();
+    await this.keeper?.close();
   }
 
   /** What is open from the start. Kernel routes stay. */
@@ -231,51 +267,26 @@ class Daemon {
     this.secrets.close();
     this.endpoints.close();
   }
+}
 
-  // ── log ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Each problem once when it comes, and once when it is gone. */
-  private logProblems({ problems }: Resolution): void {
-    const now = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
-    for (const [key, { resource, field, message }] of now) {
-      if (!this.problems.has(key))
-        this.log.warn(`${resource}${field && ` ${field}`}: ${message}`, { resource, field });
-    }
-    for (const key of this.problems) {
-      if (now.has(key)) continue;
-      const { resource, field } = JSON.parse(key) as Resolution['problems'][number];
-      this.log.info(`${resource}${field && ` ${field}`}: solved`, { resource, field });
-    }
-    this.problems = new Set(now.keys());
-  }
-
-  private logListening({ family, address, port }: ListenSpec, error: string | undefined): void {
-    if (error === undefined) this.log.info('listening for BGP', { family, address, port });
-    else this.log.error(error, { family, address, port });
-  }
-
-  private logFib(event: FibLog): void {
-    switch (event.event) {
-      case 'routes-adopted':
-        return this.log.info(`${event.routes} kernel routes of an earlier run adopted`, event);
-      case 'routes-swept':
-        return this.log.info(`${event.routes} kernel routes of an earlier run removed`, event);
-      case 'routes-failed':
-        return this.log.error(`${event.count} routes could not be installed`, event);
-      case 'routes-corrected':
-        return this.log.warn(
-          `${event.routes} kernel routes were changed by someone else, and put right`,
-          event,
-        );
-      case 'next-hop':
-        return this.log.debug(`next hop ${event.address}`, event);
-      case 'news-lost':
-        return this.log.warn(
-          'the kernel sent news faster than it was read: its routes are compared anew',
-          event,
-        );
-    }
-  }
+/** Only of etcd: a file is as near as what is kept of it. */
+function pictureKeeper(
+  { datastore, node, stateDir }: RunConfig,
+  { status }: Datastore,
+  onFailure: (message: string | undefined) => void,
+): PictureKeeper | undefined {
+  if (datastore.type !== 'etcd') return undefined;
+  const { discoverySrv, endpoints } = datastore;
+  return new PictureKeeper({
+    path: join(stateDir, picturePath(node)),
+    owner: {
+      node,
+      datastore: discoverySrv === undefined ? endpoints : [discoverySrv],
+      ranges: watchedRanges(node),
+    },
+    current: () => status.current.state === 'in-sync',
+    onFailure,
+  });
 }
 
 /** @returns cancels it. */

@@ -40,6 +40,8 @@ export interface Parts {
   readonly desired: () => DesiredState | undefined;
   /** Own routes have been handed to every peer that was up. */
   readonly advertised: () => boolean;
+  /** A change of peerings that waits, and why. */
+  readonly heldBack: () => string | undefined;
 }
 
 export function controlSource(parts: Parts): ControlSource {
@@ -58,7 +60,7 @@ export function controlSource(parts: Parts): ControlSource {
 function statusFacts(parts: Parts): StatusFacts {
   const { config, speaker, tcp } = parts;
   const desired = parts.desired();
-  const { state, revision, lastError, since } = parts.datastore.status.current;
+  const { state, revision, lastError, since, kept, lists, losses } = parts.datastore.status.current;
   return {
     node: config.node,
     version: parts.version,
@@ -68,11 +70,14 @@ function statusFacts(parts: Parts): StatusFacts {
     routerId: desired?.speaker?.bgpIdentifier,
     datastore: {
       type: config.datastore.type,
-      endpoints: config.datastore.type === 'etcd' ? config.datastore.endpoints : [config.datastore.path],
+      endpoints: endpointsOf(config),
       state,
       since,
       revision,
       lastError,
+      kept,
+      lists,
+      losses,
     },
     speaker: speaker.counts(),
     kernel: kernelFacts(parts),
@@ -82,17 +87,32 @@ function statusFacts(parts: Parts): StatusFacts {
       error,
     })),
     problems: desired?.resolution.problems.length ?? 0,
+    heldBack: parts.heldBack(),
     ready: readiness(parts),
   };
+}
+
+function endpointsOf({ datastore }: RunConfig): readonly string[] {
+  if (datastore.type === 'file') return [datastore.path];
+  return datastore.discoverySrv === undefined ? datastore.endpoints : [`SRV ${datastore.discoverySrv}`];
 }
 
 /** A lost peer, or a lost datastore after the first picture, does not unready a node: its routes still forward. */
 function readiness(parts: Parts): StatusFacts['ready'] {
   const desired = parts.desired();
   const reasons: string[] = [];
-  const { lastError } = parts.datastore.status.current;
+  const { lastError, kept } = parts.datastore.status.current;
+  if (desired === undefined || kept !== undefined) {
+    const meanwhile =
+      kept === undefined
+        ? ''
+        : `, and the picture of ${new Date(kept.savedAt).toISOString()} serves meanwhile`;
+    reasons.push(
+      `the datastore has not been read yet${meanwhile}${lastError === undefined ? '' : `: ${lastError}`}`,
+    );
+  }
   if (desired === undefined) {
-    reasons.push(`the datastore has not been read yet${lastError === undefined ? '' : `: ${lastError}`}`);
+    // Nothing is known to judge the rest by.
   } else if (desired.speaker === undefined) {
     const own = desired.resolution.problems.find(({ resource }) => resource === `Node/${desired.node}`);
     reasons.push(

@@ -8,6 +8,9 @@ import { main } from './cli/main.ts';
 
 const { stdout, stderr, env, argv } = process;
 
+// For developers, not for operators, whose log has a line of JSON for each event: gRPC names an IP address in TLS (DEP0123).
+process.noDeprecation = true;
+
 // `mesos-bgp routes | head` closes the pipe early: no fault of ours, and not worth a stack trace.
 for (const stream of [stdout, stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

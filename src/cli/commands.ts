@@ -98,7 +98,7 @@ const OUTPUT: Flag = {
   choices: ['table', 'wide', 'json', 'yaml'],
 };
 const CONTROL: Flag = flagsOf([SETTINGS.control])[0]!;
-const { leave: LEAVE, ...READING } = SETTINGS;
+const { leave: LEAVE, allowIsolated: ALLOW_ISOLATED, ...READING } = SETTINGS;
 
 export const COMMANDS: readonly Command[] = [
   {
@@ -110,7 +110,7 @@ export const COMMANDS: readonly Command[] = [
       'Reads the datastore, speaks BGP with the peers that it finds there and installs the routes they tell. Listen address and port, AS number and all else that Calico keeps in BGPConfiguration and Node come from there.',
       'SIGTERM stops it as a restart: peers that agreed to graceful restart get no NOTIFICATION, and kernel routes stay. With --leave, or at a second SIGTERM within 2 s, it withdraws its routes, removes them from the kernel and says Cease.',
     ],
-    flags: flagsOf([...Object.values(READING), LEAVE]),
+    flags: flagsOf([...Object.values(READING), LEAVE, ALLOW_ISOLATED]),
     showVariables: true,
     examples: ['mesos-bgp run', 'mesos-bgp run --datastore file:/etc/mesos-bgp/lab.yaml --kernel none'],
     execute: async ({ flags, world }) => {

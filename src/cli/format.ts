@@ -148,7 +148,7 @@ export function formatStatus(status: StatusAnswer, terminal: Terminal): string {
       ['Control', `${control.path}, HTTP ${control.http ?? (control.httpError === null ? 'off' : 'failed')}`],
       [
         'Datastore',
-        `${datastore.type} ${datastore.endpoints.join(', ')}: ${states[datastore.state]}${at} for ${formatAge(datastore.stateSeconds)}`,
+        `${datastore.type} ${datastore.endpoints.join(', ')}: ${states[datastore.state]}${datastore.kept === null ? '' : `, picture of ${datastore.kept.savedAt}`}${at} for ${formatAge(datastore.stateSeconds)}`,
       ],
       ['Peers', `${peers.established} of ${peers.configured} established`],
       ['Routes', [family('ipv4', 'IPv4'), family('ipv6', 'IPv6')]],

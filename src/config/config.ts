@@ -24,6 +24,8 @@ export interface EtcdConfig {
   readonly type: 'etcd';
   /** `http://host:port` or `https://host:port`, without a path; all of one scheme. */
   readonly endpoints: readonly string[];
+  /** The domain whose SRV records name the members, in place of `endpoints`. */
+  readonly discoverySrv: string | undefined;
   readonly username: string | undefined;
   /** Never shown: `RunConfig.origins` has it masked. */
   readonly password: string | undefined;
@@ -62,6 +64,8 @@ export interface RunConfig {
   readonly logLevel: LogLevel;
   /** SIGTERM leaves (withdraws, removes the kernel's routes, says Cease) where it would restart gracefully. */
   readonly leave: boolean;
+  /** A change that leaves this node without any peer is applied also while routes are in use. */
+  readonly allowIsolated: boolean;
   readonly origins: readonly SettingOrigin[];
   /** What works, and is probably not what was meant. */
   readonly warnings: readonly string[];
@@ -163,6 +167,17 @@ export const SETTINGS = {
     accepts:
       'URLs like http://10.0.0.5:2379 or https://etcd1.example.com:2379, comma-separated, all http or all https',
     parse: parseEndpoints,
+  }),
+  etcdDiscoverySrv: setting({
+    flag: '--etcd-discovery-srv',
+    value: 'DOMAIN',
+    variables: [{ name: 'ETCD_DISCOVERY_SRV' }],
+    fallback: undefined,
+    fallbackText: 'none',
+    help: 'in place of endpoints: the domain whose _etcd-client-ssl._tcp or _etcd-client._tcp SRV records name the members',
+    accepts: 'a domain like example.com',
+    parse: (value) =>
+      /^(?=.{1,253}\.?$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i.test(value) ? value : undefined,
   }),
   etcdUsername: setting({
     flag: '--etcd-username',
@@ -270,7 +285,17 @@ export const SETTINGS = {
     fallbackText: 'restart gracefully',
     help: 'on SIGTERM withdraw, remove our kernel routes and say Cease, as before taking the machine away',
     accepts: 'nothing: it is a switch',
-    parse: (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
+    parse: oneOfTwo,
+  }),
+  allowIsolated: setting({
+    flag: '--allow-isolated',
+    value: undefined,
+    variables: [{ name: 'MESOS_BGP_ALLOW_ISOLATED' }],
+    fallback: () => 'false',
+    fallbackText: 'such a change is held back and reported',
+    help: 'apply also a change of peerings that leaves this node with no peer at all while routes are in use',
+    accepts: 'nothing: it is a switch (MESOS_BGP_ALLOW_ISOLATED: "true" or "false")',
+    parse: oneOfTwo,
   }),
 } as const;
 
@@ -331,6 +356,7 @@ export function readConfig(flags: ReadonlyMap<string, string>, env: Environment,
   const etcd: EtcdConfig = {
     type: 'etcd',
     endpoints: need('etcdEndpoints'),
+    discoverySrv: read('etcdDiscoverySrv'),
     username: read('etcdUsername'),
     password: read('etcdPassword'),
     caCertFile: read('etcdCaCertFile'),
@@ -346,11 +372,14 @@ export function readConfig(flags: ReadonlyMap<string, string>, env: Environment,
   const endpointStatusDir = need('endpointStatusDir');
   const logLevel = need('logLevel');
   const leave = need('leave');
+  const allowIsolated = need('allowIsolated');
   const warnings: string[] = [];
   if (problems.length === 0 && kind.type === 'etcd') {
     const named = origins.some(({ setting, from }) => setting === 'etcdEndpoints' && from !== 'default');
-    if (env.ETCD_DISCOVERY_SRV && !named) {
-      problems.push('ETCD_DISCOVERY_SRV is not supported yet: name the members in ETCD_ENDPOINTS');
+    if (etcd.discoverySrv !== undefined && named) {
+      problems.push(
+        'the members of etcd are named twice: set --etcd-endpoints (ETCD_ENDPOINTS) or --etcd-discovery-srv (ETCD_DISCOVERY_SRV), not both',
+      );
     }
     checkEtcd(etcd, problems, warnings);
   }
@@ -369,6 +398,7 @@ export function readConfig(flags: ReadonlyMap<string, string>, env: Environment,
       endpointStatusDir,
       logLevel,
       leave,
+      allowIsolated,
       // What a file datastore does not use is not worth a line in the log.
       origins: origins.filter(({ setting }) => kind.type === 'etcd' || !setting.startsWith('etcd')),
       warnings,
@@ -394,7 +424,11 @@ function checkEtcd(etcd: EtcdConfig, problems: string[], warnings: string[]): vo
     problems.push('ETCD_PASSWORD is set and the user is not: set --etcd-username (ETCD_USERNAME) as well');
   }
   const files = caCertFile ?? certFile ?? keyFile;
-  if (files !== undefined && etcd.endpoints.every((url) => url.startsWith('http:'))) {
+  if (
+    files !== undefined &&
+    etcd.discoverySrv === undefined &&
+    etcd.endpoints.every((url) => url.startsWith('http:'))
+  ) {
     warnings.push(
       `certificates for etcd are set (${files}) and not used, since the endpoints are http: ${etcd.endpoints.join(', ')}`,
     );
@@ -443,6 +477,10 @@ function parseEndpoints(value: string): readonly string[] | undefined {
   }
   const schemes = new Set(endpoints.map((url) => url.slice(0, url.indexOf(':'))));
   return schemes.size === 1 ? [...new Set(endpoints)] : undefined;
+}
+
+function oneOfTwo(value: string): boolean | undefined {
+  return value === 'true' ? true : value === 'false' ? false : undefined;
 }
 
 function parseRouterId(value: string): string | undefined {

@@ -34,6 +34,8 @@ export interface StatusAnswer {
     readonly stateSeconds: number;
     readonly revision: string | null;
     readonly lastError: string | null;
+    /** Not null while the picture that an earlier run kept is in force, since the datastore has not answered yet. */
+    readonly kept: { readonly savedAt: string; readonly revision: string; readonly path: string } | null;
   };
   readonly peers: { readonly configured: number; readonly established: number };
   /** Prefixes with a route, candidates for them, and how many were made here. */

@@ -23,6 +23,11 @@ export interface StatusFacts {
     /** Of the newest change seen; undefined or "0" before the first picture. */
     readonly revision: string | undefined;
     readonly lastError: string | undefined;
+    /** Set while the picture that an earlier run kept is in force. */
+    readonly kept: { readonly revision: string; readonly savedAt: number; readonly path: string } | undefined;
+    /** How often all was read, and how often changes ceased to arrive, since the start. */
+    readonly lists: number;
+    readonly losses: number;
   };
   readonly speaker: SpeakerCounts;
   readonly kernel: KernelFacts;
@@ -34,6 +39,8 @@ export interface StatusFacts {
   }[];
   /** How many `problems` the resolution has. */
   readonly problems: number;
+  /** A change of peerings that would isolate the node, and waits: a sentence. */
+  readonly heldBack: string | undefined;
   /** Datastore read, own routes advertised, kernel in step; not whether peers are there. Reasons are sentences. */
   readonly ready: { readonly ok: boolean; readonly reasons: readonly string[] };
 }

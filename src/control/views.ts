@@ -67,6 +67,9 @@ export function statusView(
       stateSeconds: Math.max(0, Math.round(clocks.now + clocks.epochOffset - datastore.since) / 1000),
       revision: unread(facts) ? null : (datastore.revision ?? null),
       lastError: datastore.lastError ?? null,
+      kept: datastore.kept
+        ? { ...datastore.kept, savedAt: new Date(datastore.kept.savedAt).toISOString() }
+        : null,
     },
     peers: { configured: peers.length, established },
     routes: facts.speaker.routes,
@@ -91,7 +94,8 @@ function health(
   const why = facts.datastore.lastError === undefined ? '' : `: ${facts.datastore.lastError}`;
   if (unread(facts)) down.push(`the datastore has not been read yet${why}`);
   else {
-    if (facts.datastore.state !== 'in-sync') {
+    // A kept picture in force is a reason not to be ready, and stands among those.
+    if (facts.datastore.kept === undefined && facts.datastore.state !== 'in-sync') {
       degraded.push(
         `the datastore is not reachable, and what was read last (revision ${facts.datastore.revision}) stays in force${why}`,
       );
@@ -100,6 +104,7 @@ function health(
       down.push(`node ${facts.node} has no BGP in the datastore: "mesos-bgp resolve" says why`);
     }
   }
+  if (facts.heldBack !== undefined) degraded.push(facts.heldBack);
   if (lost.length > 0) {
     const named = lost.slice(0, 3).map((peer) => `${peer.config.peer} (${peer.state})`);
     const more = lost.length > named.length ? ` and ${lost.length - named.length} more` : '';

@@ -111,6 +111,19 @@ export interface DatastoreStatus {
   readonly lastError: string | undefined;
   /** Wall clock, milliseconds since 1970, of the last change of `state`. */
   readonly since: number;
+  /** Set while what is in force is not from the datastore but the picture that an earlier run kept. */
+  readonly kept: KeptPicture | undefined;
+  /** How often all was read, and how often changes ceased to arrive. */
+  readonly lists: number;
+  readonly losses: number;
+}
+
+export interface KeptPicture {
+  readonly revision: string;
+  /** Wall clock, milliseconds since 1970: when the datastore was last known to say this. */
+  readonly savedAt: number;
+  /** Where it is kept, for people. */
+  readonly path: string;
 }
 
 /** The newest status, and who wants to hear of changes. watch.ts writes it, and the file datastore a bad file. */
@@ -121,20 +134,28 @@ export class StatusCell {
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
-    this.#current = { state: 'connecting', revision: '0', lastError: undefined, since: now() };
+    this.#current = {
+      state: 'connecting',
+      revision: '0',
+      lastError: undefined,
+      since: now(),
+      kept: undefined,
+      lists: 0,
+      losses: 0,
+    };
   }
 
   get current(): DatastoreStatus {
     return this.#current;
   }
 
-  /** Tells the listeners only when something is different, the revision aside. */
+  /** Tells the listeners only when state, error or `kept` is different. */
   update(change: Partial<Omit<DatastoreStatus, 'since'>>): void {
     const last = this.#current;
     const next = { ...last, ...change };
     const since = next.state === last.state ? last.since : this.#now();
     this.#current = { ...next, since };
-    if (next.state === last.state && next.lastError === last.lastError) return;
+    if (next.state === last.state && next.lastError === last.lastError && next.kept === last.kept) return;
     for (const listener of [...this.#listeners]) listener(this.#current);
   }
 

@@ -1,19 +1,13 @@
-// The etcd v3 datastore. The package etcd3 brings client, authentication, TLS and endpoints. Its own watcher loses
-// events when a connection breaks while it catches up, so the watch here is our own, on the raw stream:
-//   - a range stands after the last event's revision once a response is not a fragment, or at a progress response's header
-//     revision; never at what the answer to `create` says, since the backlog has not arrived then;
-//   - before the stream one unary call: it refreshes an expired token, and shows a store that went back in time;
-//   - every call has a deadline, and keepalive finds a server that hangs.
+// The etcd v3 datastore on the package etcd3, which brings client, authentication and TLS. One member is used until a call on
+// it fails; then the next. Every call has a deadline, and keepalive finds a server that hangs. Before a watch there is one
+// unary call: it refreshes an expired token, and shows a store that went back in time.
 // What went wrong is returned; trying again is the caller's (watch.ts).
 
-import { readFile } from 'node:fs/promises';
-import type { Etcd3, IOptions } from 'etcd3';
+import type { Etcd3 } from 'etcd3';
 import {
-  type Change,
   type Condition,
   compareRevisions,
   type Datastore,
-  type DatastoreError,
   type Entry,
   failure,
   type KeyRange,
@@ -22,40 +16,39 @@ import {
   StatusCell,
   type TransactionResult,
   type Watch,
-  type WatchEnd,
   type WatchHandler,
   type WatchStart,
   type Write,
 } from './datastore.ts';
+import {
+  connect,
+  describe,
+  type EtcdSettings,
+  membersOf,
+  type ResolveSrv,
+  systemResolver,
+} from './etcd-client.ts';
+import { EtcdWatch, type WatchStream } from './etcd-watch.ts';
 
-export interface EtcdSettings {
-  /** URLs: http://127.0.0.1:2379, https://[fd00::1]:2379. */
-  readonly endpoints: readonly string[];
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  /** Paths of PEM files; used with https endpoints. */
-  readonly caCertFile?: string | undefined;
-  readonly certFile?: string | undefined;
-  readonly keyFile?: string | undefined;
-}
+export type { EtcdSettings } from './etcd-client.ts';
 
 export interface EtcdTuning {
+  /** For each call on one member. */
   readonly deadlineMs: number;
   readonly pageEntries: number;
+  /** Between two looks whether an open watch still tells all. */
+  readonly heartbeatMs: number;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly resolveSrv: ResolveSrv;
 }
 
-const DEFAULT_TUNING: EtcdTuning = { deadlineMs: 5_000, pageEntries: 1_000 };
-
-const CHANNEL_OPTIONS = {
-  // A server that is stopped answers no ping: noticed after 15 s. etcd refuses pings more often than every 5 s.
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 5_000,
-  // Pages and fragments keep messages small, but one value alone may exceed gRPC's 4 MiB.
-  'grpc.max_receive_message_length': -1,
-  // As etcd's own client: a proxy for the web is not the way to the datastore.
-  'grpc.enable_http_proxy': 0,
+const DEFAULT_TUNING: EtcdTuning = {
+  deadlineMs: 5_000,
+  pageEntries: 1_000,
+  heartbeatMs: 30_000,
+  random: Math.random,
+  resolveSrv: systemResolver,
 };
 
 export class EtcdDatastore implements Datastore {
@@ -63,17 +56,28 @@ export class EtcdDatastore implements Datastore {
   readonly status = new StatusCell();
   readonly #settings: EtcdSettings;
   readonly #tuning: EtcdTuning;
-  #client: Promise<Result<Etcd3>> | undefined;
+  /** Members that were not tried yet in this round. The one in use is not among them. */
+  #untried: readonly string[] = [];
+  #members = 0;
+  #connection: Promise<Result<Connection>> | undefined;
+  /** What that promise has given. */
+  #inUse: Connection | undefined;
+  readonly #watches = new Map<EtcdWatch, Connection>();
+  /** The newest Raft term seen: it never goes back, but in a cluster that was made anew. */
+  #term = '0';
   #closed = false;
 
   constructor(settings: EtcdSettings, tuning: Partial<EtcdTuning> = {}) {
     this.#settings = settings;
     this.#tuning = { ...DEFAULT_TUNING, ...tuning };
-    this.name = `etcd ${settings.endpoints.join(',')}`;
+    this.name =
+      settings.discoverySrv === undefined
+        ? `etcd ${settings.endpoints.join(',')}`
+        : `etcd of ${settings.discoverySrv}`;
   }
 
   list(ranges: readonly KeyRange[]): Promise<Result<Listing>> {
-    return this.#call(async (client) => {
+    return this.#call(async ({ client }) => {
       const entries: Entry[] = [];
       let position: Listing['position'] | undefined;
       for (const range of ranges) {
@@ -85,7 +89,10 @@ export class EtcdDatastore implements Datastore {
             limit: this.#tuning.pageEntries,
             revision: position?.revision ?? '0', // 0 is the newest, which fixes the revision of all other pages
           });
-          position ??= { store: page.header.cluster_id, revision: page.header.revision };
+          if (position === undefined) {
+            position = { store: page.header.cluster_id, revision: page.header.revision };
+            this.#term = page.header.raft_term;
+          }
           for (const kv of page.kvs) {
             entries.push({ key: kv.key.toString(), value: kv.value.toString(), revision: kv.mod_revision });
           }
@@ -100,13 +107,24 @@ export class EtcdDatastore implements Datastore {
   }
 
   watch(starts: readonly WatchStart[], handler: WatchHandler): Watch {
-    const watch = new EtcdWatch(starts, handler, this.#tuning.deadlineMs);
+    const { deadlineMs, heartbeatMs, random } = this.#tuning;
+    const key = Buffer.from(starts[0]!.range.start);
+    const watch = new EtcdWatch(starts, handler, {
+      deadlineMs,
+      heartbeatMs,
+      random,
+      revision: () =>
+        this.#call(async ({ client }) => {
+          const { header } = await client.kv.range({ key, count_only: true });
+          return header.revision;
+        }),
+    });
     void this.#open(watch, starts);
     return watch;
   }
 
   async put(key: string, value: string): Promise<Result<string>> {
-    return this.#call(async (client) => {
+    return this.#call(async ({ client }) => {
       const answer = await client.kv.put({ key: Buffer.from(key), value: Buffer.from(value) });
       return answer.header.revision;
     });
@@ -116,7 +134,7 @@ export class EtcdDatastore implements Datastore {
     conditions: readonly Condition[],
     writes: readonly Write[],
   ): Promise<Result<TransactionResult>> {
-    return this.#call(async (client) => {
+    return this.#call(async ({ client }) => {
       const answer = await client.kv.txn({
         compare: conditions.map(({ key, revision }) =>
           revision === undefined
@@ -135,259 +153,104 @@ export class EtcdDatastore implements Datastore {
 
   close(): void {
     this.#closed = true;
-    void this.#client?.then((client) => client.ok && client.value.close());
-    this.#client = undefined;
+    for (const watch of this.#watches.keys()) watch.close();
+    this.#watches.clear();
+    void this.#connection?.then((connection) => connection.ok && connection.value.client.close());
+    this.#connection = undefined;
   }
 
   async #open(watch: EtcdWatch, starts: readonly WatchStart[]): Promise<void> {
     const first = starts[0]!;
-    const result = await this.#call(async (client) => {
+    const result = await this.#call(async (connection) => {
+      const { client } = connection;
       const { header } = await client.kv.range({ key: Buffer.from(first.range.start), count_only: true });
       if (watch.closed) return;
       const newest = starts.reduce(
         (max, { after }) => (compareRevisions(after.revision, max) > 0 ? after.revision : max),
         '0',
       );
-      if (header.cluster_id !== first.after.store || compareRevisions(header.revision, newest) < 0) {
+      const other = header.cluster_id !== first.after.store;
+      if (
+        other ||
+        compareRevisions(header.revision, newest) < 0 ||
+        compareRevisions(header.raft_term, this.#term) < 0
+      ) {
         watch.end({
           reason: 'diverged',
-          message: `${this.name} is another cluster or was restored from a backup: revision ${header.revision} after ${newest}`,
+          message: `${this.name} ${other ? 'is another cluster' : 'was restored from a backup'}: revision ${header.revision}, term ${header.raft_term} after ${newest}, ${this.#term}`,
         });
         return;
       }
+      this.#term = header.raft_term;
       const stream: WatchStream = await client.watchClient.watch();
+      for (const known of this.#watches.keys()) if (known.closed) this.#watches.delete(known);
+      this.#watches.set(watch, connection);
       watch.run(stream);
     });
     if (!result.ok) watch.end({ reason: 'lost', message: result.error.message });
   }
 
-  async #call<T>(body: (client: Etcd3) => Promise<T>): Promise<Result<T>> {
-    if (this.#closed) return failure('unavailable', `${this.name}: closed`);
-    this.#client ??= connect(this.#settings, this.#tuning);
-    const client = await this.#client;
-    if (!client.ok) {
-      this.#client = undefined; // the files are read again next time: somebody may have repaired them
-      return client;
-    }
-    try {
-      return { ok: true, value: await body(client.value) };
-    } catch (error) {
-      const told = describe(error, this.name);
-      if (told.reason === 'refused' || told.reason === 'unavailable') {
-        // A new client reads certificates that were renewed, and takes no connection for alive that is not.
-        client.value.close();
-        this.#client = undefined;
+  /** On the member in use; where that one does not answer, on the others, each once. */
+  async #call<T>(body: (connection: Connection) => Promise<T>): Promise<Result<T>> {
+    for (let left = Number.POSITIVE_INFINITY; ; left--) {
+      if (this.#closed) return failure('unavailable', `${this.name}: closed`);
+      this.#connection ??= this.#connect();
+      const connection = await this.#connection;
+      if (!connection.ok) {
+        this.#connection = undefined; // the files are read again next time: somebody may have repaired them
+        return connection;
       }
-      return { ok: false, error: told };
-    }
-  }
-}
-
-interface WatchResponse {
-  readonly header: { readonly revision: string };
-  readonly watch_id: string;
-  readonly created: boolean;
-  readonly canceled: boolean;
-  readonly compact_revision: string;
-  readonly cancel_reason: string;
-  readonly fragment: boolean;
-  readonly events: readonly {
-    readonly type: string;
-    readonly kv: { readonly key: Buffer; readonly value: Buffer; readonly mod_revision: string };
-  }[];
-}
-
-/** The part of gRPC's duplex stream that is used. `cancel` is missing from etcd3's types. */
-interface WatchStream {
-  write(request: object): unknown;
-  on(event: 'data', listener: (response: WatchResponse) => void): unknown;
-  on(event: 'error', listener: (error: Error) => void): unknown;
-  on(event: 'end', listener: () => void): unknown;
-  cancel?: () => void;
-}
-
-/** One raw stream with a watcher for each range; its watch ids are the indexes plus one. */
-class EtcdWatch implements Watch {
-  closed = false;
-  readonly #starts: readonly WatchStart[];
-  readonly #handler: WatchHandler;
-  readonly #timer: NodeJS.Timeout;
-  readonly #waitingFor: Set<number>;
-  /** Fragments of one revision, kept until the last one is there. */
-  readonly #fragments: Change[][];
-  #stream: WatchStream | undefined;
-
-  constructor(starts: readonly WatchStart[], handler: WatchHandler, deadlineMs: number) {
-    this.#starts = starts;
-    this.#handler = handler;
-    this.#waitingFor = new Set(starts.keys());
-    this.#fragments = starts.map(() => []);
-    this.#timer = setTimeout(
-      () =>
-        this.end({ reason: 'lost', message: `etcd did not confirm the watch within ${3 * deadlineMs} ms` }),
-      3 * deadlineMs, // covers the unary call and a login before it
-    );
-  }
-
-  run(stream: WatchStream): void {
-    stream.on('error', (error) => this.end({ reason: 'lost', message: `watch: ${text(error)}` }));
-    stream.on('end', () => this.end({ reason: 'lost', message: 'watch: etcd closed the stream' }));
-    if (this.closed) {
-      stream.cancel?.();
-      return;
-    }
-    this.#stream = stream;
-    stream.on('data', (response) => this.#take(response));
-    for (const [index, { range, after }] of this.#starts.entries()) {
-      stream.write({
-        create_request: {
-          key: Buffer.from(range.start),
-          range_end: Buffer.from(range.end),
-          start_revision: String(BigInt(after.revision) + 1n),
-          watch_id: index + 1,
-          fragment: true,
-          progress_notify: true,
-        },
-      });
-    }
-  }
-
-  close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    clearTimeout(this.#timer);
-    this.#stream?.cancel?.();
-  }
-
-  end(end: WatchEnd): void {
-    if (this.closed) return;
-    this.close();
-    this.#handler.ended(end);
-  }
-
-  #take(response: WatchResponse): void {
-    if (this.closed) return;
-    if (response.canceled) {
-      this.end(
-        response.compact_revision !== '0'
-          ? { reason: 'compacted', message: `etcd compacted its history up to ${response.compact_revision}` }
-          : {
-              reason: 'lost',
-              message: `etcd cancelled the watch: ${response.cancel_reason || 'no reason given'}`,
-            },
-      );
-      return;
-    }
-    const index = Number(response.watch_id) - 1;
-    if (this.#starts[index] === undefined) return;
-    if (response.created) {
-      this.#waitingFor.delete(index);
-      if (this.#waitingFor.size > 0) return;
-      clearTimeout(this.#timer);
-      this.#handler.started();
-      return;
-    }
-    const collected = this.#fragments[index]!;
-    for (const { type, kv } of response.events) {
-      const key = kv.key.toString();
-      const revision = kv.mod_revision;
-      collected.push(
-        type === 'Delete'
-          ? { type: 'delete', key, revision }
-          : { type: 'put', key, value: kv.value.toString(), revision },
-      );
-    }
-    if (response.fragment) return;
-    this.#fragments[index] = [];
-    this.#handler.changed(index, collected, collected.at(-1)?.revision ?? response.header.revision);
-  }
-}
-
-async function connect(settings: EtcdSettings, tuning: EtcdTuning): Promise<Result<Etcd3>> {
-  const hosts = settings.endpoints.map((endpoint) => endpoint.trim().replace(/\/+$/, ''));
-  const wrong = hosts.find((host) => !/^https?:\/\/[^/]+:[0-9]+$/.test(host));
-  if (hosts.length === 0 || wrong !== undefined) {
-    return failure(
-      'invalid',
-      `etcd endpoint "${wrong ?? ''}" is not a URL like http://127.0.0.1:2379: correct ETCD_ENDPOINTS`,
-    );
-  }
-  const secure = hosts.filter((host) => host.startsWith('https:')).length;
-  if (secure !== 0 && secure !== hosts.length) {
-    return failure('invalid', 'etcd endpoints mix http and https: use one of them for all in ETCD_ENDPOINTS');
-  }
-  try {
-    const { username, password } = settings;
-    const options: IOptions = {
-      hosts,
-      grpcOptions: CHANNEL_OPTIONS,
-      defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: Date.now() + tuning.deadlineMs }),
-      faultHandling: faultHandling(hosts.length),
-      ...(username ? { auth: { username, password: password ?? '' } } : {}),
-      ...(secure > 0 ? await tlsOptions(settings) : {}),
-    };
-    const { Etcd3 } = await import('etcd3'); // 22 MB and 120 ms: not paid for by those who use a file
-    return { ok: true, value: new Etcd3(options) };
-  } catch (error) {
-    return failure('invalid', `etcd client: ${text(error)}`);
-  }
-}
-
-async function tlsOptions(settings: EtcdSettings): Promise<Pick<IOptions, 'credentials'>> {
-  const { caCertFile, certFile, keyFile } = settings;
-  if (caCertFile === undefined) return {}; // the authorities that Node trusts
-  return {
-    credentials: {
-      rootCertificate: await readFile(caCertFile),
-      ...(certFile !== undefined && keyFile !== undefined
-        ? { certChain: await readFile(certFile), privateKey: await readFile(keyFile) }
-        : {}),
-    },
-  };
-}
-
-/**
- * Instead of the package's own policies: no breaker that stays open for 5 s, just one try on each endpoint. Policies are
- * objects with `execute`; their events are not used.
- */
-function faultHandling(endpoints: number): NonNullable<IOptions['faultHandling']> {
-  const once = { execute: async (body: () => unknown) => body() }; // async: a throw must become a rejection
-  const eachEndpoint = {
-    execute: async (body: () => unknown) => {
-      for (let left = endpoints - 1; ; left--) {
-        try {
-          return await body();
-        } catch (error) {
-          if (left <= 0 || describe(error, '').reason !== 'unavailable') throw error;
-        }
+      this.#inUse = connection.value;
+      const { member, others } = connection.value;
+      try {
+        return { ok: true, value: await body(connection.value) };
+      } catch (error) {
+        const told = describe(error, `etcd ${member}`);
+        if (told.reason === 'compacted') return { ok: false, error: told };
+        this.#drop(connection.value, told.message);
+        left = Math.min(left, others);
+        if (told.reason === 'refused' || left <= 0) return { ok: false, error: told };
       }
-    },
-  };
-  return { host: () => once, global: eachEndpoint } as unknown as NonNullable<IOptions['faultHandling']>;
+    }
+  }
+
+  async #connect(): Promise<Result<Connection>> {
+    const { resolveSrv, random, deadlineMs } = this.#tuning;
+    if (this.#untried.length === 0) {
+      const members = await membersOf(this.#settings, resolveSrv, random);
+      if (!members.ok) return members;
+      this.#untried = members.value;
+      this.#members = members.value.length;
+    }
+    const [member, ...rest] = this.#untried;
+    this.#untried = rest;
+    const client = await connect(this.#settings, member!, deadlineMs);
+    return client.ok
+      ? { ok: true, value: { client: client.value, member: member!, others: this.#members - 1 } }
+      : client;
+  }
+
+  /**
+   * The next call gets a new client: it reads certificates that were renewed, and takes no connection for alive that is not.
+   * What watches on the old one could be silent for ever.
+   */
+  #drop(connection: Connection, message: string): void {
+    if (this.#inUse === connection) {
+      this.#inUse = undefined;
+      this.#connection = undefined;
+    }
+    connection.client.close();
+    for (const [watch, on] of this.#watches) {
+      if (on !== connection) continue;
+      this.#watches.delete(watch);
+      watch.end({ reason: 'lost', message });
+    }
+  }
 }
 
-/** gRPC's wording, without what only says that it is gRPC. */
-const text = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error))
-    .replace(/\s+/g, ' ')
-    .replace(/^[0-9]+ [A-Z_]+: /, '')
-    .replace(/^No connection established\. (Last error: )?(Error: )?/, '')
-    .replace(/\.? ?Resolution note:.*$/, '');
-
-const REFUSED =
-  /authentication failed|invalid auth token|permission denied|user name|unauthenticated|certificate/i;
-
-function describe(error: unknown, name: string): DatastoreError {
-  const message = text(error);
-  if (/compacted/.test(message)) return { reason: 'compacted', message: `${name}: ${message}` };
-  if (REFUSED.test(message)) {
-    return {
-      reason: 'refused',
-      message: `${name}: ${message}. Check user, password, role (it must read /calico/) and certificates`,
-    };
-  }
-  return {
-    reason: 'unavailable',
-    message: `${name}: ${message}. Is etcd running, and is the address right?`,
-  };
+interface Connection {
+  readonly client: Etcd3;
+  readonly member: string;
+  /** How many other members there are. */
+  readonly others: number;
 }

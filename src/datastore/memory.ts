@@ -119,6 +119,12 @@ export class MemoryDatastore implements Datastore {
     this.#endAll({ reason: 'diverged', message: 'the store was replaced' });
   }
 
+  /** Changes a value without a trace in the history, as a restored backup has it. */
+  forge(key: string, value: string): void {
+    const revision = this.#entries.get(key)?.revision ?? String(this.#revision);
+    this.#entries.set(key, { key, value, revision });
+  }
+
   /** Makes the content equal to `entries` in one step; nothing happens where nothing differs. */
   assign(entries: ReadonlyMap<string, string>): void {
     const writes: Write[] = [];

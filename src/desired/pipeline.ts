@@ -9,14 +9,16 @@ import {
   Observable,
   scan,
   startWith,
+  tap,
   timer,
 } from 'rxjs';
 import { entryOfManifest, watchedPrefixes } from '../calico/keys.ts';
 import { applyEvent, EMPTY_SNAPSHOT } from '../calico/snapshot.ts';
-import { type Datastore, prefixRange, type Result } from '../datastore/datastore.ts';
+import { type Datastore, type KeyRange, prefixRange, type Result } from '../datastore/datastore.ts';
 import { EtcdDatastore, type EtcdSettings } from '../datastore/etcd.ts';
 import { FileDatastore } from '../datastore/file.ts';
-import { watch } from '../datastore/watch.ts';
+import type { PictureKeeper } from '../datastore/picture-keeper.ts';
+import { DEFAULT_PACE, type EarlierPicture, type Pace, watch } from '../datastore/watch.ts';
 import { type DesiredState, type DesiredStateOptions, desiredState } from './desired-state.ts';
 import { sameData } from './same.ts';
 
@@ -31,11 +33,18 @@ export type Listen = (listener: () => void) => () => void;
 export interface PipelineOptions extends DesiredStateOptions {
   /** What the state is made from beside the datastore tells here that it changed: files with passwords, say. */
   readonly news?: readonly Listen[];
+  readonly pace?: Pace;
+  /** Serves until the datastore has answered. */
+  readonly earlier?: EarlierPicture | undefined;
+  /** Keeps the picture for the next start. */
+  readonly keeper?: PictureKeeper | undefined;
 }
 
 export const desiredStates = (datastore: Datastore, options: PipelineOptions): Observable<DesiredState> => {
   let lastMs = 0;
-  const snapshots = watch(datastore, watchedPrefixes(options.node).map(prefixRange)).pipe(
+  const { pace = DEFAULT_PACE, earlier, keeper } = options;
+  const snapshots = watch(datastore, watchedRanges(options.node), pace, earlier).pipe(
+    tap((event) => keeper?.take(event)),
     scan(applyEvent, EMPTY_SNAPSHOT),
     filter((snapshot) => snapshot.inSync),
   );
@@ -51,6 +60,9 @@ export const desiredStates = (datastore: Datastore, options: PipelineOptions): O
     distinctUntilChanged(sameDesiredState),
   );
 };
+
+/** All keys that this node's BGP is made from. */
+export const watchedRanges = (node: string): readonly KeyRange[] => watchedPrefixes(node).map(prefixRange);
 
 const heard = (listen: Listen): Observable<void> =>
   new Observable((subscriber) => listen(() => subscriber.next()));
@@ -70,7 +82,7 @@ export async function desiredStateOnce(
   datastore: Datastore,
   options: DesiredStateOptions,
 ): Promise<Result<DesiredState>> {
-  const listing = await datastore.list(watchedPrefixes(options.node).map(prefixRange));
+  const listing = await datastore.list(watchedRanges(options.node));
   if (!listing.ok) return listing;
   const { position, entries } = listing.value;
   const snapshot = applyEvent(EMPTY_SNAPSHOT, { type: 'listed', revision: position.revision, entries });

@@ -25,6 +25,7 @@ describe('defaults', () => {
       datastore: {
         type: 'etcd',
         endpoints: ['http://127.0.0.1:2379'],
+        discoverySrv: undefined,
         username: undefined,
         password: undefined,
         caCertFile: undefined,
@@ -40,6 +41,7 @@ describe('defaults', () => {
       endpointStatusDir: '/var/run/calico/endpoint-status',
       logLevel: 'info',
       leave: false,
+      allowIsolated: false,
       warnings: [],
     });
     expect(new Set(origins.map((origin) => origin.from))).toEqual(new Set(['default']));
@@ -189,11 +191,17 @@ describe('etcd endpoints', () => {
     expect(good({ '--etcd-ca-cert-file': '/ca', '--etcd-endpoints': 'https://a:1' }).warnings).toEqual([]);
   });
 
-  it('by SRV record are refused where nothing else is named, rather than asking 127.0.0.1', () => {
+  it('by SRV records of a domain are in place of endpoints, and not beside them', () => {
     const srv = { ETCD_DISCOVERY_SRV: 'example.com' };
-    expect(problems({}, srv)).toEqual([expect.stringContaining('ETCD_ENDPOINTS')]);
-    expect(problems({}, { ...srv, ETCD_ENDPOINTS: 'http://a:1' })).toEqual([]);
-    expect(problems({ '--etcd-endpoints': 'http://a:1' }, srv)).toEqual([]);
+    expect(good({}, srv).datastore).toMatchObject({ discoverySrv: 'example.com' });
+    expect(good({ '--etcd-discovery-srv': 'a.example.com.' }).datastore).toMatchObject({
+      discoverySrv: 'a.example.com.',
+    });
+    expect(good({ '--etcd-ca-cert-file': '/ca' }, srv).warnings).toEqual([]);
+    expect(problems({}, { ...srv, ETCD_ENDPOINTS: 'http://a:1' })).toEqual([
+      expect.stringMatching(/named twice.*ETCD_ENDPOINTS.*ETCD_DISCOVERY_SRV/),
+    ]);
+    expect(problems({}, { ETCD_DISCOVERY_SRV: 'http://example.com' })).toHaveLength(1);
   });
 });
 

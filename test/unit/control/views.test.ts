@@ -76,6 +76,27 @@ describe('statusView', () => {
       'revision 1204) stays in force: gone',
     ],
     [
+      'a kept picture serves',
+      statusFacts({
+        datastore: {
+          ...datastore,
+          state: 'connecting',
+          kept: { revision: '1204', savedAt: WALL, path: '/var/lib/mesos-bgp/picture-host-1' },
+        },
+        ready: { ok: false, reasons: ['the picture of an earlier run serves'] },
+      }),
+      [],
+      'degraded',
+      'the picture of an earlier run serves',
+    ],
+    [
+      'a change of peerings is held back',
+      statusFacts({ heldBack: 'it would isolate the node' }),
+      [],
+      'degraded',
+      'it would isolate the node',
+    ],
+    [
       'the node is not in the datastore',
       statusFacts({ asNumber: undefined }),
       [],
@@ -344,4 +365,15 @@ describe('kernelView', () => {
       ],
     });
   });
+});
+
+it('a kept picture is shown with its age, revision and place', () => {
+  const kept = { revision: '7', savedAt: WALL, path: '/p' };
+  const facts = statusFacts({ datastore: { ...statusFacts().datastore, kept } });
+  expect(statusView(facts, [], server, clocks).datastore.kept).toEqual({
+    revision: '7',
+    savedAt: '2026-01-02T03:04:05.000Z',
+    path: '/p',
+  });
+  expect(statusView(statusFacts(), [], server, clocks).datastore.kept).toBeNull();
 });

@@ -1,10 +1,23 @@
 import type { Subscription } from 'rxjs';
 import { type Datastore, prefixRange } from '../../../src/datastore/datastore.ts';
 import { MemoryDatastore } from '../../../src/datastore/memory.ts';
-import { backoffMs, type DatastoreEvent, watch } from '../../../src/datastore/watch.ts';
+import {
+  type DatastoreEvent,
+  type EarlierPicture,
+  type Pace,
+  pauseMs,
+  watch,
+} from '../../../src/datastore/watch.ts';
 import { until } from '../../support/etcd.ts';
 
-const FAST = { firstMs: 1, maxMs: 5, random: () => 0 };
+const FAST: Pace = {
+  firstMs: 1,
+  maxMs: 5,
+  relistMs: 1,
+  auditMs: 1_000_000,
+  graceMs: 10,
+  random: () => 0,
+};
 
 describe('the stream of a datastore', () => {
   let store: MemoryDatastore;
@@ -20,8 +33,9 @@ describe('the stream of a datastore', () => {
     store.close();
   });
 
-  const follow = (datastore: Datastore = store) => {
-    subscription = watch(datastore, [prefixRange('/a/'), prefixRange('/b/')], FAST).subscribe((event) => {
+  const follow = (datastore: Datastore = store, pace: Partial<Pace> = {}, earlier?: EarlierPicture) => {
+    const ranges = [prefixRange('/a/'), prefixRange('/b/')];
+    subscription = watch(datastore, ranges, { ...FAST, ...pace }, earlier).subscribe((event) => {
       events.push(event);
     });
   };
@@ -148,7 +162,98 @@ describe('the stream of a datastore', () => {
   it('an empty store at the start is a picture too', async () => {
     follow();
     await inSync();
-    expect(events).toEqual([{ type: 'listed', revision: '1', entries: [] }]);
+    expect(events).toEqual([{ type: 'listed', revision: '1', entries: [], store: '1' }]);
+  });
+
+  it('after it resumed, reads all again and finds what the history did not tell', async () => {
+    store.assign(new Map([['/a/1', 'x']]));
+    follow(store, { auditMs: 20 });
+    await inSync();
+    store.break();
+    await until(() => store.status.current.state === 'disconnected', 'the loss is told');
+    const states: string[] = [];
+    store.status.listen(({ state }) => states.push(state));
+    store.forge('/a/1', 'as the backup has it');
+    store.repair();
+    await until(() => kinds().filter((kind) => kind === 'listed').length === 2, 'listed again');
+    expect(picture()).toEqual({ '/a/1': 'as the backup has it' });
+    await store.put('/a/2', 'y');
+    await until(() => '/a/2' in picture(), 'it is followed again');
+    expect(states).toEqual(['in-sync']); // and nobody is alarmed
+    expect(store.status.current).toMatchObject({ lists: 2, losses: 1 });
+  });
+
+  it('a watch that was never lost is not read again', async () => {
+    store.assign(new Map([['/a/1', 'x']]));
+    follow(store, { auditMs: 1 });
+    await inSync();
+    for (let i = 0; i < 20; i++) {
+      await store.put('/a/1', String(i));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(kinds().filter((kind) => kind === 'listed')).toHaveLength(1);
+  });
+
+  it('an audit that cannot read leaves all as it is, and comes again', async () => {
+    store.assign(new Map([['/a/1', 'x']]));
+    follow(store, { auditMs: 20 });
+    await inSync();
+    store.break('one');
+    await until(() => store.status.current.losses === 1, 'lost');
+    store.repair();
+    await inSync();
+    store.break('two');
+    await until(() => store.status.current.losses >= 2, 'lost again');
+    store.repair();
+    await until(() => store.status.current.lists === 2, 'audited');
+    await inSync();
+    expect(picture()).toEqual({ '/a/1': 'x' });
+  });
+
+  describe('with the picture of an earlier run', () => {
+    const earlier: EarlierPicture = {
+      path: '/var/lib/mesos-bgp/picture-a',
+      revision: '77',
+      savedAt: 1000,
+      entries: [{ key: '/a/1', value: 'kept', revision: '70' }],
+    };
+
+    it('has the store speak first', async () => {
+      store.assign(new Map([['/a/1', 'x']]));
+      follow(store, {}, earlier);
+      await inSync();
+      expect(kinds()).toEqual(['listed']);
+      expect(picture()).toEqual({ '/a/1': 'x' });
+      expect(store.status.current.kept).toBeUndefined();
+    });
+
+    it('serves that one after a time of grace, and says so, until the store answers', async () => {
+      store.assign(new Map([['/a/1', 'x']]));
+      store.break('away');
+      follow(store, {}, earlier);
+      await until(() => events.length === 1, 'the earlier picture serves');
+      expect(events[0]).toMatchObject({ type: 'listed', revision: '77', store: undefined });
+      expect(store.status.current).toMatchObject({
+        state: 'connecting',
+        revision: '77',
+        lastError: 'away',
+        kept: { revision: '77', savedAt: 1000, path: '/var/lib/mesos-bgp/picture-a' },
+      });
+      store.repair();
+      await inSync();
+      expect(picture()).toEqual({ '/a/1': 'x' });
+      expect(store.status.current).toMatchObject({ kept: undefined, lastError: undefined });
+    });
+
+    it('does not believe a store that lists nothing at all, and says what to remove if that is meant', async () => {
+      follow(store, {}, earlier);
+      await until(() => events.length === 1, 'the earlier picture serves');
+      expect(picture()).toEqual({ '/a/1': 'kept' });
+      expect(store.status.current.lastError).toContain('remove /var/lib/mesos-bgp/picture-a');
+      await store.put('/a/1', 'restored');
+      await inSync();
+      expect(picture()).toEqual({ '/a/1': 'restored' });
+    });
   });
 
   it('after unsubscribing nothing is told and nothing is asked any more', async () => {
@@ -179,14 +284,14 @@ describe('the stream of a datastore', () => {
 
 describe('the pause between tries', () => {
   it.each([
-    [0, 0, 50],
+    [0, 0, 10],
     [0, 1, 100],
-    [1, 0, 100],
+    [1, 0, 20],
     [5, 1, 3200],
     [6, 1, 5000],
-    [6, 0, 2500],
+    [6, 0, 500],
     [1000, 1, 5000],
   ])('try %d with random %d waits %d ms', (attempt, random, expected) => {
-    expect(backoffMs({ firstMs: 100, maxMs: 5000, random: () => random }, attempt)).toBe(expected);
+    expect(pauseMs({ ...FAST, firstMs: 100, maxMs: 5000, random: () => random }, attempt)).toBe(expected);
   });
 });

@@ -1,0 +1,81 @@
+// What the daemon says in its log of everything but sessions (those are observe/log.ts): a line a change, with what to do.
+
+import type { Datastore } from './datastore/datastore.ts';
+import type { Resolution } from './desired/resolution.ts';
+import type { FibLog } from './fib/sync.ts';
+import type { Log } from './observe/log.ts';
+import type { ListenSpec } from './speaker/tcp.ts';
+
+export class Report {
+  #problems = new Set<string>();
+  #heldBack: string | undefined;
+
+  constructor(private readonly log: Log) {}
+
+  /** From now on. */
+  datastore({ name: datastore, status }: Datastore): void {
+    status.listen(({ state, revision, lastError, kept }) => {
+      const fields = { datastore, revision };
+      if (kept !== undefined) {
+        const { path, savedAt } = kept;
+        const age = Math.round((Date.now() - savedAt) / 1000);
+        const why = lastError === undefined ? '' : `: ${lastError}`;
+        this.log.warn(
+          `datastore ${state}, and the picture that an earlier run kept ${age} s ago serves meanwhile${why}`,
+          { ...fields, path, ageSeconds: age },
+        );
+      } else if (lastError === undefined) this.log.info(`datastore ${state}`, fields);
+      else this.log.warn(`datastore ${state}: ${lastError}`, fields);
+    });
+  }
+
+  /** Each problem once when it comes, and once when it is gone. */
+  problems({ problems }: Resolution): void {
+    const now = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+    for (const [key, { resource, field, message }] of now) {
+      if (!this.#problems.has(key))
+        this.log.warn(`${resource}${field && ` ${field}`}: ${message}`, { resource, field });
+    }
+    for (const key of this.#problems) {
+      if (now.has(key)) continue;
+      const { resource, field } = JSON.parse(key) as Resolution['problems'][number];
+      this.log.info(`${resource}${field && ` ${field}`}: solved`, { resource, field });
+    }
+    this.#problems = new Set(now.keys());
+  }
+
+  heldBack(now: string | undefined): void {
+    if (now === this.#heldBack) return;
+    this.#heldBack = now;
+    if (now === undefined) this.log.info('peerings: nothing is held back any more');
+    else this.log.error(now);
+  }
+
+  listening({ family, address, port }: ListenSpec, error: string | undefined): void {
+    if (error === undefined) this.log.info('listening for BGP', { family, address, port });
+    else this.log.error(error, { family, address, port });
+  }
+
+  fib(event: FibLog): void {
+    switch (event.event) {
+      case 'routes-adopted':
+        return this.log.info(`${event.routes} kernel routes of an earlier run adopted`, event);
+      case 'routes-swept':
+        return this.log.info(`${event.routes} kernel routes of an earlier run removed`, event);
+      case 'routes-failed':
+        return this.log.error(`${event.count} routes could not be installed`, event);
+      case 'routes-corrected':
+        return this.log.warn(
+          `${event.routes} kernel routes were changed by someone else, and put right`,
+          event,
+        );
+      case 'next-hop':
+        return this.log.debug(`next hop ${event.address}`, event);
+      case 'news-lost':
+        return this.log.warn(
+          'the kernel sent news faster than it was read: its routes are compared anew',
+          event,
+        );
+    }
+  }
+}
