@@ -1,4 +1,4 @@
-// Sets up what a task needs, then runs it: `node .ci/task.mjs demo|fuzz|lab|simulate|test [arguments]`. Uses nothing but Node itself,
+// Sets up what a task needs, then runs it: `node .ci/task.mjs bench|demo|fuzz|lab|simulate|test [arguments]`. Uses nothing but Node itself,
 // because on a fresh clone there is nothing else. Each step is skipped when there is nothing to do.
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -30,6 +30,7 @@ const SPEAKERS = ['bird', 'vtysh', 'gobgpd', 'bgpctl', 'exabgp'];
 const TASKS = {
   lab: { programs: ['ip'], run: (args) => handOver('node', ['dist/lab.js', ...args]) },
   demo: { programs: ['ip', 'ping', 'etcd'], run: (args) => handOver('node', ['dist/demo.js', ...args]) },
+  bench: { programs: ['ip'], run: (args) => fromSource('test/bench/main.ts', args) },
   fuzz: { programs: [], needsBuild: false, run: (args) => fromSource('test/fuzz/main.ts', args) },
   simulate: { programs: [], needsBuild: false, run: (args) => fromSource('test/simulation/main.ts', args) },
   test: { programs: ['ip', 'ping', 'etcd', 'openssl', ...SPEAKERS], run: test },
