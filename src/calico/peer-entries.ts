@@ -34,6 +34,8 @@ export class PeerEntries {
   readonly #problems: Problem[];
   readonly #entries = new Map<string, PeerEntry>();
   readonly #nodes: NodeIndex;
+  /** Nodes, and lists of them, whose addresses of both families have their entries: another BGPPeer that asks changes nothing. */
+  readonly #asked = new Set<Node | readonly Node[]>();
 
   constructor(cluster: Cluster, workloads: readonly LocalWorkload[], problems: Problem[]) {
     this.#cluster = cluster;
@@ -98,7 +100,11 @@ export class PeerEntries {
     nodes: readonly Node[],
     families: readonly Family[],
   ): void {
+    const whole = families === FAMILIES;
+    if (whole && this.#asked.has(nodes)) return;
     for (const node of nodes) {
+      if (this.#asked.has(node)) continue;
+      if (whole) this.#asked.add(node);
       for (const family of families) {
         const address = addressOfNode(node, family);
         if (address === undefined) continue;
@@ -116,6 +122,7 @@ export class PeerEntries {
         }));
       }
     }
+    if (whole) this.#asked.add(nodes);
   }
 
   #addPeerIp(peer: BgpPeer, type: 'global' | 'node'): void {

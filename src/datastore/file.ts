@@ -5,7 +5,6 @@
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Document, LineCounter, Node } from 'yaml';
 import {
   type Datastore,
   failure,
@@ -18,6 +17,7 @@ import {
   type WatchHandler,
   type WatchStart,
 } from './datastore.ts';
+import { type Manifest, type Manifests, manifestsIn } from './manifests.ts';
 import { MemoryDatastore } from './memory.ts';
 
 /** One resource → its key and value, or why there is none. */
@@ -98,17 +98,13 @@ export class FileDatastore implements Datastore {
     if (!files.ok) return files;
     const text = JSON.stringify(files.value);
     if (text === this.#lastText && this.#lastResult !== undefined) return this.#lastResult;
-    const { parseAllDocuments, LineCounter } = await import('yaml'); // not needed by those who use etcd
+    const yaml = await import('yaml'); // not needed by those who use etcd
     const entries = new Map<string, string>();
-    const origins = new Map<string, string>();
+    const origins = new Map<string, Manifest>();
     let result: Result<void> = { ok: true, value: undefined };
     for (const [name, content] of files.value) {
-      const lines = new LineCounter();
-      const documents = parseAllDocuments(content, { lineCounter: lines, prettyErrors: false });
-      for (const document of Array.isArray(documents) ? documents : []) {
-        const wrong = this.#take(document, name, lines, entries, origins);
-        if (wrong !== undefined && result.ok) result = failure('invalid', wrong);
-      }
+      const wrong = this.#take(manifestsIn(content, name, yaml), entries, origins);
+      if (wrong !== undefined && result.ok) result = failure('invalid', wrong);
     }
     if (result.ok && entries.size === 0 && this.#memory.size > 0) {
       // A file that is being written is empty for a moment.
@@ -124,31 +120,17 @@ export class FileDatastore implements Datastore {
   }
 
   /** @returns what is wrong, with file and line, or undefined when all its resources were taken. */
-  #take(
-    document: Document.Parsed,
-    name: string,
-    lines: LineCounter,
-    entries: Map<string, string>,
-    origins: Map<string, string>,
-  ): string | undefined {
-    const at = (offset: number) => `${name}:${lines.linePos(offset).line}`;
-    const [error] = document.errors;
-    if (error !== undefined)
-      return `${at(error.pos[0])}: ${error.message}; the file is not used until that is corrected`;
-    const content: unknown = document.toJS();
-    if (content === null || content === undefined) return undefined; // a document of comments
-    const items = itemsOf(content);
-    for (const [index, item] of (items ?? [content]).entries()) {
-      const path = items === undefined ? [] : Array.isArray(content) ? [index] : ['items', index];
-      const where = at((document.getIn(path, true) as Node | undefined)?.range?.[0] ?? 0);
-      const entry = this.#toEntry(item);
-      if (entry.type === 'wrong')
-        return `${where}: ${entry.message}; the file is not used until that is corrected`;
+  #take(read: Manifests, entries: Map<string, string>, origins: Map<string, Manifest>): string | undefined {
+    const next = 'the file is not used until that is corrected';
+    if (!read.ok) return `${read.message}; ${next}`;
+    for (const manifest of read.manifests) {
+      const entry = this.#toEntry(manifest.content);
+      if (entry.type === 'wrong') return `${manifest.where()}: ${entry.message}; ${next}`;
       if (entry.type === 'ignored') continue;
       const other = origins.get(entry.key);
       if (other !== undefined)
-        return `${where}: the same resource is at ${other} already; remove one of them`;
-      origins.set(entry.key, where);
+        return `${manifest.where()}: the same resource is at ${other.where()} already; remove one of them`;
+      origins.set(entry.key, manifest);
       entries.set(entry.key, entry.value);
     }
     return undefined;
@@ -206,12 +188,4 @@ export class FileDatastore implements Datastore {
     if (result.ok) this.status.update({ state: 'in-sync', lastError: undefined });
     else this.status.update({ state: 'disconnected', lastError: result.error.message });
   }
-}
-
-/** Lists as calicoctl and kubectl print them: `kind: BGPPeerList` or `List`, with `items`. */
-function itemsOf(content: unknown): readonly unknown[] | undefined {
-  if (Array.isArray(content)) return content;
-  if (typeof content !== 'object' || content === null) return undefined;
-  const { kind, items } = content as { readonly kind?: unknown; readonly items?: unknown };
-  return Array.isArray(items) && (typeof kind !== 'string' || kind.endsWith('List')) ? items : undefined;
 }

@@ -1,0 +1,71 @@
+// The text of a file → the resources in it, each with the line where it begins. YAML takes seconds for thousands of resources;
+// JSON, which is YAML too, is read by JSON.parse, and its lines are looked for only when a message needs one.
+
+import type { Document, Node, parseAllDocuments } from 'yaml';
+
+export interface Manifest {
+  readonly content: unknown;
+  /** "cluster.yaml:12". */
+  readonly where: () => string;
+}
+
+export type Manifests =
+  | { readonly ok: true; readonly manifests: readonly Manifest[] }
+  /** @property message  with file and line. */
+  | { readonly ok: false; readonly message: string };
+
+/** The package `yaml`, which those who use etcd need not load. */
+export interface Yaml {
+  readonly parseAllDocuments: typeof parseAllDocuments;
+}
+
+/** @param name  of the file, for messages. */
+export function manifestsIn(text: string, name: string, yaml: Yaml): Manifests {
+  const json = /^\s*[[{]/.test(text) ? parsedJson(text) : undefined;
+  if (json === undefined) return fromYaml(text, name, yaml);
+  let slowly: Manifests | undefined;
+  const lineOf = (index: number): string => {
+    slowly ??= fromYaml(text, name, yaml);
+    return (slowly.ok ? slowly.manifests[index]?.where() : undefined) ?? name;
+  };
+  const items = itemsOf(json) ?? [json];
+  return { ok: true, manifests: items.map((content, index) => ({ content, where: () => lineOf(index) })) };
+}
+
+/** @returns undefined when it is none: two documents in a file, say, or a comment. */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function fromYaml(text: string, name: string, { parseAllDocuments }: Yaml): Manifests {
+  const documents = parseAllDocuments(text, { prettyErrors: false });
+  const manifests: Manifest[] = [];
+  const at = (offset: number) => `${name}:${text.slice(0, offset).split('\n').length}`;
+  for (const document of Array.isArray(documents) ? documents : []) {
+    const [error] = document.errors;
+    if (error !== undefined) return { ok: false, message: `${at(error.pos[0])}: ${error.message}` };
+    const content: unknown = document.toJS();
+    if (content === null || content === undefined) continue; // a document of comments
+    const items = itemsOf(content);
+    for (const [index, item] of (items ?? [content]).entries()) {
+      const path = items === undefined ? [] : Array.isArray(content) ? [index] : ['items', index];
+      manifests.push({ content: item, where: () => at(offsetOf(document, path)) });
+    }
+  }
+  return { ok: true, manifests };
+}
+
+const offsetOf = (document: Document.Parsed, path: readonly (string | number)[]): number =>
+  (document.getIn(path, true) as Node | undefined)?.range?.[0] ?? 0;
+
+/** Lists as calicoctl and kubectl print them: `kind: BGPPeerList` or `List`, with `items`. */
+function itemsOf(content: unknown): readonly unknown[] | undefined {
+  if (Array.isArray(content)) return content;
+  if (typeof content !== 'object' || content === null) return undefined;
+  const { kind, items } = content as { readonly kind?: unknown; readonly items?: unknown };
+  return Array.isArray(items) && (typeof kind !== 'string' || kind.endsWith('List')) ? items : undefined;
+}
