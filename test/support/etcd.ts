@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,8 @@ export interface EtcdOptions {
   readonly args?: readonly string[];
   /** Paths of PEM files: the server then speaks TLS only, and asks clients for a certificate of that authority. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+  /** One member of several (etcd-cluster.ts): its name, and all of them with their URLs. */
+  readonly member?: { readonly name: string; readonly peerPort: number; readonly cluster: string };
 }
 
 export class TestEtcd {
@@ -53,7 +55,11 @@ export class TestEtcd {
   static async prepare(options: EtcdOptions = {}): Promise<TestEtcd> {
     const folder = await mkdtemp(join(tmpdir(), 'mesos-bgp-etcd-'));
     const [port, peerPort] = await freePorts(2, options.prefix === undefined ? options.address : undefined);
-    return new TestEtcd(folder, port!, peerPort!, options);
+    return new TestEtcd(folder, port!, options.member?.peerPort ?? peerPort!, options);
+  }
+
+  get #saved(): string {
+    return join(this.#folder, 'backup');
   }
 
   get pid(): number | undefined {
@@ -62,14 +68,15 @@ export class TestEtcd {
 
   async restart(): Promise<void> {
     const peer = `http://127.0.0.1:${this.#peerPort}`;
-    const { tls } = this.#options;
+    const { tls, member } = this.#options;
+    const name = member?.name ?? 'test';
     const [command, ...args] = [
       ...(this.#options.prefix ?? []),
       BINARY,
-      ...['--data-dir', join(this.#folder, 'data'), '--name', 'test', '--logger', 'zap'],
+      ...['--data-dir', join(this.#folder, 'data'), '--name', name, '--logger', 'zap'],
       ...['--listen-client-urls', this.endpoint, '--advertise-client-urls', this.endpoint],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
-      ...['--initial-cluster', `test=${peer}`],
+      ...['--initial-cluster', member?.cluster ?? `test=${peer}`],
       ...(tls === undefined
         ? []
         : [
@@ -132,6 +139,13 @@ export class TestEtcd {
 
   /** Forgets all data; only while it is stopped. */
   wipe = (): Promise<void> => rm(join(this.#folder, 'data'), { recursive: true, force: true });
+
+  /** Keeps a copy of all data as a backup, and puts it back; both only while it is stopped. */
+  backup = (): Promise<void> => cp(join(this.#folder, 'data'), this.#saved, { recursive: true });
+  async restore(): Promise<void> {
+    await this.wipe();
+    await cp(this.#saved, join(this.#folder, 'data'), { recursive: true });
+  }
 
   /** Ends it and removes its folder. Safe to call twice, and after a failed start. */
   async cleanup(): Promise<void> {
