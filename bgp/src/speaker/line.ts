@@ -46,6 +46,15 @@ export const newLine = (session: Session): Line => ({
   remotePort: undefined,
 });
 
+/**
+ * Whether a connection is from before another's session, and was ended when that became Established: ours; one that the peer
+ * opened earlier; or, where the session's is ours, one that may have been on its way then. A peer does not open two at once.
+ */
+export const wereRivals = (line: Line, other: Line, since: Millis): boolean =>
+  line.openedBy === 'us' ||
+  line.connectedAt < other.connectedAt ||
+  (other.openedBy === 'us' && line.connectedAt - since < OPEN_EXPECTED_MS);
+
 export const isYoung = (line: Line, now: Millis): boolean => now - line.connectedAt < OPEN_EXPECTED_MS;
 
 /** Our OPEN has been sent, or waits for the peer's (DelayOpen). */

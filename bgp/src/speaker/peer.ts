@@ -26,7 +26,7 @@ import {
   type Line,
   maxReceivedOctets,
   newLine,
-  OPEN_EXPECTED_MS,
+  wereRivals,
 } from './line.ts';
 import type { LogEvent, Output } from './output.ts';
 
@@ -338,10 +338,8 @@ export class Peer {
     if (other === undefined) return false;
     if (other.session.state === 'Established') {
       // RFC 4724 §4.2: a peer that agreed to graceful restart and opens anew has restarted; the old connection is dead.
-      // Not so where it opened both at once: one from before was ended when the other became Established, and one that
-      // comes right after may have been on its way.
-      const before = line.connectedAt - other.session.since < OPEN_EXPECTED_MS;
-      if (other.session.agreed.gracefulRestart === undefined || line.openedBy === 'us' || before) return true;
+      if (other.session.agreed.gracefulRestart === undefined || wereRivals(line, other, other.session.since))
+        return true;
       this.detachAndClose(other, 'the peer opened a new connection');
       this.happen(
         other,

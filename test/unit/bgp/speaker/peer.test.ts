@@ -157,10 +157,26 @@ describe('a second connection while the session is Established', () => {
     expect([bench.state(PEER), bench.closed(first)]).toEqual(['Established', undefined]);
   });
 
-  it('is refused when it was on its way as the session came up', () => {
-    const { bench, first, second } = open({}, 1_000);
-    expect(bench.notifications(second)).toEqual([CEASED]);
-    expect([bench.state(PEER), bench.closed(first)]).toEqual(['Established', undefined]);
+  it('so it is right after the session came up, over a connection that the peer opened: it does not open two at once', () => {
+    const { bench, first, second } = open({}, 1);
+    expect(bench.closed(first)).toMatchObject({ lastOctets: undefined });
+    bench.keepAlive(second);
+    expect(bench.state(PEER)).toBe('Established');
+  });
+
+  it('is refused when it may have been on its way as the session came up, over a connection of ours', () => {
+    const bench = new Bench({}, peerConfig(OWN, address(PEER)));
+    bench.pass(0);
+    const ours = bench.connected(PEER);
+    bench.open(ours, PEER);
+    bench.keepAlive(ours);
+    bench.pass(1_000);
+    const theirs = bench.accept(PEER);
+    bench.open(theirs, PEER);
+    expect([bench.notifications(theirs), bench.closed(ours)]).toEqual([[CEASED], undefined]);
+    bench.pass(5_000);
+    bench.open(bench.accept(PEER), PEER);
+    expect(bench.closed(ours)).toMatchObject({ lastOctets: undefined });
   });
 });
 
