@@ -5,10 +5,17 @@ import type { Family, WireContext } from 'bgp-utils';
 import type { Prng } from 'bgp-utils/testing';
 import { malformedCases } from '../support/malformed.ts';
 import { loadVectors } from '../vectors/load.ts';
+import { type Dialect, soundMessage } from './sound.ts';
 
 const HEADER_OCTETS = 19;
 /** Values at the ends of ranges, where mistakes are. */
 const EDGES = [0, 1, 2, 4, 8, 15, 16, 24, 31, 32, 33, 64, 127, 128, 129, 192, 224, 254, 255];
+
+/** One that is too long now and then. */
+const LENGTHS = {
+  ipv4: [0, 8, 16, 24, 24, 24, 24, 26, 26, 26, 32, 32, 32, 32, 33],
+  ipv6: [0, 16, 32, 48, 48, 48, 64, 64, 64, 122, 128, 128, 128, 128, 129],
+} as const;
 
 export const withHeader = (type: number, body: readonly number[] | Uint8Array): Uint8Array => {
   const octets = new Uint8Array(HEADER_OCTETS + body.length);
@@ -29,8 +36,12 @@ function replaced(octets: Uint8Array, at: number, remove: number, insert: ArrayL
   return result;
 }
 
+/** Inputs that reached something new are kept, up to so many. */
+const MAX_KEPT = 3_000;
+
 export class Generator {
-  private readonly seeds: readonly Uint8Array[] = [
+  private dialect: Dialect | undefined;
+  private readonly seeds: Uint8Array[] = [
     ...loadVectors().map(({ octets }) => octets),
     // One in some: they differ in the setting more than in their octets.
     ...malformedCases()
@@ -40,13 +51,29 @@ export class Generator {
 
   constructor(private readonly random: Prng) {}
 
+  /** Worth changing again. */
+  keep(octets: Uint8Array): void {
+    if (this.seeds.length < MAX_KEPT) this.seeds.push(octets);
+  }
+
   /** An UPDATE, which a session survives more often than not. */
-  update(maxOctets: number): Uint8Array {
+  update(maxOctets: number, dialect: Dialect): Uint8Array {
+    this.dialect = dialect;
+    const octets = this.anyUpdate(maxOctets);
+    this.dialect = undefined;
+    return octets;
+  }
+
+  private anyUpdate(maxOctets: number): Uint8Array {
     const { random } = this;
     if (random.chance(0.3)) return this.message(maxOctets);
-    let octets = random.chance(0.5)
-      ? random.pick(this.seeds)
-      : withHeader(2, this.updateBody(this.size(maxOctets)));
+    const kind = random.next();
+    let octets =
+      kind < 0.4 && this.dialect !== undefined
+        ? soundMessage(random, this.dialect)
+        : kind < 0.7
+          ? random.pick(this.seeds)
+          : withHeader(2, this.updateBody(this.size(maxOctets)));
     if (octets[18] !== 2) octets = withHeader(2, this.updateBody(300));
     for (let i = random.pick([0, 0, 0, 1, 2]); i > 0; i--) octets = this.change(octets);
     return octets.length < HEADER_OCTETS ? octets : withHeader(2, octets.subarray(HEADER_OCTETS, maxOctets));
@@ -206,7 +233,8 @@ export class Generator {
     const { random } = this;
     const head = [0, random.pick([1, 2, 2, 25]), random.pick([1, 1, 1, 2])];
     const hop = this.octets(random.pick([4, 16, 16, 32, 5]));
-    const prefixes = Array.from({ length: random.between(0, 6) }, () => this.prefix()).flat();
+    const family = head[1] === 1 ? 'ipv4' : 'ipv6';
+    const prefixes = Array.from({ length: random.between(0, 6) }, () => this.prefix(family)).flat();
     return code === 14 ? [...head, hop.length, ...hop, 0, ...prefixes] : [...head, ...prefixes];
   }
 
@@ -222,15 +250,19 @@ export class Generator {
     for (let i = random.pick([0, 1, 1, 1, 2, 4]); i > 0; i--) {
       const count = random.pick([1, 1, 2, 3, 30]);
       segments.push(random.pick([2, 2, 2, 1, 3, 4, 5]), count);
-      for (let n = 0; n < count; n++) segments.push(0, random.between(0, 1), 0xfc, random.between(0, 255));
+      const four = this.dialect?.asOctets !== 2;
+      for (let n = 0; n < count; n++)
+        segments.push(...(four ? [0, random.between(0, 1)] : []), 0xfc, random.between(0, 255));
     }
     return segments;
   }
 
-  private prefix(): number[] {
+  private prefix(family: Family = 'ipv4'): number[] {
     const { random } = this;
-    const length = random.pick([0, 8, 16, 24, 24, 26, 32, 48, 64, 128, 33, 129]);
-    const id = random.chance(0.3) ? [0, 0, 0, random.between(0, 3)] : [];
+    const length = family === 'ipv4' ? random.pick(LENGTHS.ipv4) : random.pick(LENGTHS.ipv6);
+    const identified =
+      this.dialect === undefined ? random.chance(0.3) : this.dialect.addPath.includes(family);
+    const id = identified !== random.chance(0.01) ? [0, 0, 0, random.between(0, 3)] : [];
     return [...id, length, ...this.octets((length + 7) >> 3, 15)];
   }
 

@@ -7,6 +7,7 @@ import type { Family } from '../net/family.ts';
 import { isNoDestination, type Prefix } from '../net/prefix.ts';
 import { applyActions } from '../policy/actions.ts';
 import type { CompiledPolicy, PreparedPolicy } from '../policy/evaluate.ts';
+import type { Action } from '../policy/policy.ts';
 import { type Destination, type ReceiveRules, unusable } from '../policy/propagation.ts';
 import { AdjRibIn } from '../rib/adj-rib-in.ts';
 import type { AttributePool, AttributeSet } from '../rib/attribute-pool.ts';
@@ -92,6 +93,10 @@ export class Routing {
   >();
   private readonly originated = new Map<PrefixId, OriginatedRoute['kernel']>();
   private readonly counts = new Map<PeerIndex, { received: number; accepted: number; stale: number }>();
+  /** What import policy last made of a set: the prefixes of a message share it, and it has a use of its own meanwhile. */
+  private changed:
+    | { readonly received: AttributeSet; readonly actions: readonly Action[]; readonly id: AttributesId }
+    | undefined;
   private readonly cursor = new NlriCursor();
   private readonly words: Mutable<PrefixWords>;
 
@@ -130,6 +135,7 @@ export class Routing {
       heard.retain(received.id);
       this.set(prefix, from.peer, cursor.pathId, received.id, accepted);
     }
+    this.forgetChanged();
     heard.release(received.id);
   }
 
@@ -223,6 +229,7 @@ export class Routing {
       this.countOf(from.peer).accepted += Number(accepted !== NONE) - Number(before);
       this.locRib.touch(prefix);
     });
+    this.forgetChanged();
   }
 
   /** The resolution of a next hop changed: every prefix with a path over it is decided again. */
@@ -459,10 +466,22 @@ export class Routing {
     if (isNoDestination(words)) return NONE;
     const verdict = policy.evaluate(words);
     if (!verdict.accepted) return NONE;
-    if (verdict.actions.length > 0)
-      return heard.intern(applyActions(received.attributes, verdict.actions)).id;
-    heard.retain(received.id);
-    return received.id;
+    let id: AttributesId = received.id;
+    if (verdict.actions.length > 0) {
+      if (this.changed?.received !== received || this.changed.actions !== verdict.actions) {
+        this.forgetChanged();
+        const set = heard.intern(applyActions(received.attributes, verdict.actions));
+        this.changed = { received, actions: verdict.actions, id: set.id };
+      }
+      id = this.changed!.id;
+    }
+    heard.retain(id);
+    return id;
+  }
+
+  private forgetChanged(): void {
+    if (this.changed !== undefined) this.options.heard.release(this.changed.id);
+    this.changed = undefined;
   }
 
   /** The set as a long-lived stale route has it; takes over the use of the one given, and gives one of its own. */
