@@ -112,7 +112,7 @@ describe('a resource that is right', () => {
     ['{"state":""}', 'confirmed'],
     ['{}', 'confirmed'],
     ['', 'confirmed'],
-  ])('a block affinity %j is %s (1.10)', (text, state) => {
+  ])('a block affinity %j is %s (§1.10)', (text, state) => {
     expect(block(text)).toEqual({ resource: { node: 'a', cidr: '10.65.0.0/26', state }, problems: [] });
   });
 });

@@ -23,7 +23,7 @@ const decide = (spec: object, route: string, peerType: 'internal' | 'external' =
   return evaluatePolicy({ terms: compiled, otherwise: 'accept' }, route, { source: peerType, peerType });
 };
 
-describe('a BGPFilter rule (data model 4)', () => {
+describe('a BGPFilter rule (§4)', () => {
   const matches = (rule: object, route: string, peerType: 'internal' | 'external' = 'external') =>
     decide(
       { importV4: [{ ...rule, action: 'Reject' }], importV6: [{ ...rule, action: 'Reject' }] },

@@ -9,7 +9,7 @@ import {
 
 const V3 = '/calico/resources/v3/projectcalico.org';
 
-describe('keys (data model 1.1, 1.10)', () => {
+describe('keys (§1.1, §1.10)', () => {
   it.each([
     [`${V3}/nodes/agent1`, { kind: 'Node', name: 'agent1' }],
     [`${V3}/bgpconfigurations/node.agent1`, { kind: 'BGPConfiguration', name: 'node.agent1' }],

@@ -20,7 +20,7 @@ const A = { v4: '10.0.0.1/24', v6: 'fd00::1/64' };
 const B = { v4: '10.0.0.2/24', v6: 'fd00::2/64' };
 const C = { v4: '10.0.0.3/24' };
 
-describe('the mesh (2.2)', () => {
+describe('the mesh (§2.2)', () => {
   it('is with every node that has an address of the family, and each family is apart', () => {
     expect(shown({ nodes: { a: A, b: B, c: C, d: {} } }, 'a')).toEqual([
       'mesh 10.0.0.2 179 64512→64512 passive',
@@ -112,7 +112,7 @@ describe('the mesh (2.2)', () => {
   });
 });
 
-describe('BGPPeers (2.4, 2.5)', () => {
+describe('BGPPeers (§2.4, §2.5)', () => {
   const off = { nodeToNodeMeshEnabled: false };
   const tor = { peerIP: '10.0.0.254', asNumber: 65001 };
 
@@ -250,7 +250,7 @@ describe('BGPPeers (2.4, 2.5)', () => {
   });
 });
 
-describe('reverse peerings (2.6)', () => {
+describe('reverse peerings (§2.6)', () => {
   const off = { nodeToNodeMeshEnabled: false };
   const nodes = {
     a: { v4: '10.0.0.1', labels: { role: 'leaf' } },
@@ -315,7 +315,7 @@ describe('reverse peerings (2.6)', () => {
   });
 });
 
-describe('next hop and route reflection (2.8)', () => {
+describe('next hop and route reflection (§2.8)', () => {
   const off = { nodeToNodeMeshEnabled: false };
   it.each([
     [{ nextHopMode: 'Self' }, 64512, 'self'],
@@ -354,7 +354,7 @@ describe('next hop and route reflection (2.8)', () => {
   });
 });
 
-describe('local workloads (2.7)', () => {
+describe('local workloads (§2.7)', () => {
   it('are passive peers with nothing but the filters of their BGPPeer', () => {
     const peers = {
       w: {

@@ -17,7 +17,7 @@ import { evaluatePolicy } from '../../support/policy.ts';
 const A = { v4: '10.0.1.9/24', v6: 'fd00::1/64' };
 const see = (cluster: TestCluster) => clusterOf(snapshotOf({ nodes: { a: A }, ...cluster }), 'a');
 
-describe('own blocks (3.2)', () => {
+describe('own blocks (§3.2)', () => {
   it.each([
     ['10.65.0.0/26', 'confirmed', true, true],
     ['10.65.0.0/26', '', true, true],
@@ -44,7 +44,7 @@ describe('own blocks (3.2)', () => {
     ]);
   });
 
-  it('become routes whose LOCAL_PREF carries the normal priority (3.5); pending ones do not', () => {
+  it('become routes whose LOCAL_PREF carries the normal priority (§3.5); pending ones do not', () => {
     const cluster = see({
       blocks: {
         a: {
@@ -76,14 +76,14 @@ describe('own blocks (3.2)', () => {
   });
 });
 
-describe('pools (1.6)', () => {
+describe('pools (§1.6)', () => {
   it('of one CIDR the lexically lowest name counts', () => {
     const two = { b: { cidr: '10.65.0.0/16' }, a: { cidr: '10.65.0.0/16', disableBGPExport: true } };
     expect(pools(see({ pools: two }))).toMatchObject([{ name: 'a', disableBgpExport: true }]);
   });
 });
 
-describe('communities (3.6)', () => {
+describe('communities (§3.6)', () => {
   const entry = (cidr: string) => ({ cidr, communities: ['64512:1'] });
   it.each([
     ['default when the node has no such field', { listenPort: 179 }, ['10.65.0.0/16']],
@@ -98,7 +98,7 @@ describe('communities (3.6)', () => {
   });
 });
 
-describe('what leaves (3.3)', () => {
+describe('what leaves (§3.3)', () => {
   const cluster: TestCluster = {
     pools: {
       p1: { cidr: '10.65.0.0/16' },
@@ -165,7 +165,7 @@ describe('what leaves (3.3)', () => {
     ['10.65.0.65/32', 512, true, 'elevated inside own block 10.65.0.64/26'],
     ['10.65.0.65/32', 1024, false, 'inside own block 10.65.0.64/26'],
     ['10.65.0.65/32', 2147483547, false, 'inside own block 10.65.0.64/26'],
-  ])('%s with priority %i: %s by "%s" (3.2)', (route, priority, accepted, term) => {
+  ])('%s with priority %i: %s by "%s" (§3.2)', (route, priority, accepted, term) => {
     expect(decide(route, elevated(priority))).toMatchObject({ accepted, term });
     expect(decide(route, { ...elevated(priority), source: 'internal', peerType: 'external' })).toMatchObject({
       accepted,
@@ -188,7 +188,7 @@ describe('what leaves (3.3)', () => {
     ['bpfout.cali', 'internal', false],
     ['bpfout.cali', 'external', false],
     [undefined, 'internal', true],
-  ] as const)('a route over %s to an %s peer: %s (3.3 steps 4 and 5)', (name, peerType, accepted) => {
+  ] as const)('a route over %s to an %s peer: %s (§3.3 steps 4 and 5)', (name, peerType, accepted) => {
     expect(decide('10.65.3.7/32', { interface: name, peerType }).accepted).toBe(accepted);
   });
 
@@ -214,7 +214,7 @@ describe('what leaves (3.3)', () => {
   });
 });
 
-describe('what the kernel gets (3.7)', () => {
+describe('what the kernel gets (§3.7)', () => {
   const modes = {
     plain: { cidr: '10.65.0.0/16' },
     always: { cidr: '10.66.0.0/16', ipipMode: 'Always' },

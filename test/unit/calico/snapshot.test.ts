@@ -80,7 +80,7 @@ describe('the fold of datastore events', () => {
   });
 });
 
-describe('derived values (2.1)', () => {
+describe('derived values (§2.1)', () => {
   it('without a BGPConfiguration: mesh on, AS 64512, no ports', () => {
     expect(clusterOf(snapshotOf({ nodes: { a: { v4: '10.0.0.1' } } }), 'a')).toMatchObject({
       globalAs: 64512,

@@ -1,6 +1,6 @@
 import { parseAsNumber, parseCommunity, parseDuration } from '../../../src/calico/values.ts';
 
-describe('values (data model 1.1)', () => {
+describe('values (§1.1)', () => {
   it.each([
     [64512, 64512],
     ['64512', 64512],

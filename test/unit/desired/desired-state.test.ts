@@ -193,7 +193,7 @@ describe('a node that cannot take part', () => {
   });
 });
 
-describe('the router id (2.1)', () => {
+describe('the router id (§2.1)', () => {
   it.each([
     ['agent1', '205.80.120.190'],
     ['mesos-agent-1.example.com', '101.38.210.35'],
@@ -226,7 +226,7 @@ describe('the router id (2.1)', () => {
   });
 });
 
-describe('listening (2.1)', () => {
+describe('listening (§2.1)', () => {
   it.each([
     [{}, {}, { v4: { address: null, port: 179 }, v6: { address: null, port: 179 } }],
     [{ listenPort: 1790 }, {}, { v4: { address: null, port: 1790 }, v6: { address: null, port: 1790 } }],

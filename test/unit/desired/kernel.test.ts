@@ -61,7 +61,7 @@ describe('what the kernel gets (§3.7)', () => {
     [4294967295, '10.65.1.0/26', 0],
     [4294967295, 'fd00:65::/122', 1],
     [0, '10.65.1.0/26', 2147483647],
-  ])('LOCAL_PREF %d of %s is the metric %d (3.5)', (localPref, destination, metric) => {
+  ])('LOCAL_PREF %d of %s is the metric %d (§3.5)', (localPref, destination, metric) => {
     const route: ForwardingRoute = {
       type: 'unicast',
       nextHops: [address('10.0.1.10')],

@@ -88,7 +88,7 @@ describe('where a policy is required (RFC 8212)', () => {
   });
 });
 
-describe('passwords (1.16)', () => {
+describe('passwords (§1.16)', () => {
   const cluster: TestCluster = {
     nodes: { a: { v4: '10.0.0.1' }, b: { v4: '10.0.0.2' } },
     config: { nodeMeshPassword: { secretKeyRef: { name: 'bgp', key: 'mesh' } } },
