@@ -10,7 +10,6 @@ const ATTRIBUTE = { AS_PATH: 2, MP_REACH_NLRI: 14, MP_UNREACH_NLRI: 15 } as cons
 const HEADER_OCTETS = 19;
 const MAX_MESSAGE_OCTETS = 4096;
 const HOLD_SECONDS = 90;
-const KEEPALIVE_MS = 25_000;
 
 /** What the kernel hands over at once. One for all: a callback is done with it before the next read. */
 const shared = Buffer.alloc(256 * 1024);
@@ -96,6 +95,10 @@ export class BenchClient {
     this.socket?.resume();
   }
 
+  private get holdSeconds(): number {
+    return this.options.holdSeconds ?? HOLD_SECONDS;
+  }
+
   /** Ends the connection without a word. */
   close(): void {
     this.closing = true;
@@ -152,7 +155,7 @@ export class BenchClient {
         return;
       case TYPE.OPEN:
         this.socket?.write(KEEPALIVE);
-        this.keepalives = setInterval(() => this.socket?.write(KEEPALIVE), KEEPALIVE_MS);
+        this.keepalives = setInterval(() => this.socket?.write(KEEPALIVE), (this.holdSeconds * 1000) / 3);
         return;
       case TYPE.NOTIFICATION:
         this.lost ??= `NOTIFICATION ${b[start + 19]}/${b[start + 20]} ${b.toString('latin1', start + 21, end)}`;
@@ -191,13 +194,13 @@ export class BenchClient {
 
   /** Capabilities: one family, ROUTE-REFRESH, AS numbers of four octets. */
   private open(): Buffer {
-    const { family, asNumber, identifier, holdSeconds } = this.options;
+    const { family, asNumber, identifier } = this.options;
     const capabilities = [1, 4, 0, family === 'ipv4' ? 1 : 2, 0, 1, 2, 0, 65, 4, 0, 0, 0, 0];
     const b = Buffer.alloc(HEADER_OCTETS + 10 + 2 + capabilities.length, 0xff);
     b.writeUInt16BE(b.length, 16);
     b.set([TYPE.OPEN, 4], 18);
     b.writeUInt16BE(asNumber > 0xffff ? 23456 : asNumber, 20);
-    b.writeUInt16BE(holdSeconds ?? HOLD_SECONDS, 22);
+    b.writeUInt16BE(this.holdSeconds, 22);
     b.set(identifier.split('.').map(Number), 24);
     b.set([2 + capabilities.length, 2, capabilities.length, ...capabilities], 28);
     b.writeUInt32BE(asNumber, b.length - 4);

@@ -36,6 +36,8 @@ export interface Announced extends FeedShape {
   readonly localPref: number | undefined;
   /** See `tagOf`. */
   readonly version?: number;
+  /** How many more times the first AS number stands in the path of a set: makes it longer. */
+  readonly prepended?: (set: number) => number;
   /** Sets from here to before `toSet`; all unless told. */
   readonly fromSet?: number;
   readonly toSet?: number;
@@ -113,7 +115,8 @@ function announce(out: Octets, feed: Announced, set: number, first: number, end:
   const draw = mixed(set + (feed.version ?? 0) * 7919);
   at = put(b, at, [0x40, 1, 1, draw % 8 === 0 ? 2 : 0]); // ORIGIN
   const path = [...feed.asPath];
-  for (let hop = 0; hop < 1 + (draw & 3); hop++) path.push(1000 + (mixed(set * 5 + hop) % 60_000));
+  for (let more = feed.prepended?.(set) ?? 0; more > 0; more--) path.push(path[0]!);
+  for (let hop = 0; hop < 1 + (mixed(set) & 3); hop++) path.push(1000 + (mixed(set * 5 + hop) % 60_000));
   path.push(tagOf(set, feed.version));
   at = put(b, at, [0x40, 2, 2 + path.length * 4, 2, path.length]); // AS_PATH: one AS_SEQUENCE
   for (const asNumber of path) at = b.writeUInt32BE(asNumber, at);

@@ -1,7 +1,7 @@
 // Where the bench runs: in a network namespace of its own, which goes with it, on one core, the daemons on the other.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
 const MARK = 'MESOS_BGP_BENCH_INSIDE';
@@ -37,6 +37,17 @@ export function reenter(): Promise<number> {
   });
 }
 
+const CABLE_NEAR_END = '172.30.0.1';
+/** A next hop that resolves; nobody answers there. */
+export const CABLE_FAR_END = '172.30.0.2';
+
+/** IPv4 routes in the kernel, from its own statistics: counting them costs less than reading them. */
+export function countKernelRoutes(): number {
+  const text = readFileSync('/proc/net/fib_triestat', 'latin1');
+  // Both tables are one trie until there is a rule, and are shown twice then: the first is Main.
+  return Number(/Prefixes:\s+(\d+)/.exec(text)?.[1] ?? 0);
+}
+
 /** Addresses of all far ends are local here; a cable that ends nowhere takes kernel routes. */
 export function prepareNetwork(): void {
   for (const line of [
@@ -44,6 +55,10 @@ export function prepareNetwork(): void {
     'address add 10.0.0.1/8 dev lo',
     '-6 address add fd00::1/128 dev lo nodad',
     '-6 route add local fd00::/16 dev lo',
+    'link add cable0 type veth peer name cable1',
+    `address add ${CABLE_NEAR_END}/24 dev cable0`,
+    'link set cable0 up',
+    'link set cable1 up',
   ]) {
     const { status, stderr } = spawnSync('ip', line.split(' '), { encoding: 'utf8' });
     if (status !== 0) throw new Error(`ip ${line}: ${stderr.trim()}`);

@@ -13,12 +13,21 @@ import { openbgpd } from './daemons/openbgpd.ts';
 import { ours } from './daemons/ours.ts';
 import { cores, inside, prepareNetwork, reenter } from './isolation.ts';
 import { machine, type Row, table } from './report.ts';
+import { S4 } from './scenarios/best-path.ts';
+import { S5 } from './scenarios/churn.ts';
+import { GIVE_BACK } from './scenarios/give-back.ts';
+import { HOLD } from './scenarios/hold.ts';
+import { S7 } from './scenarios/idle.ts';
+import { S8 } from './scenarios/kernel.ts';
 import { S1 } from './scenarios/load.ts';
+import { S6 } from './scenarios/loss.ts';
+import { S3 } from './scenarios/mesh-of-clients.ts';
 import { S2 } from './scenarios/reflect.ts';
 import type { Result, Scenario, Variant } from './scenarios/scenario.ts';
+import { STALLED } from './scenarios/stalled.ts';
 import { Trial } from './trial.ts';
 
-const SCENARIOS: readonly Scenario[] = [S1, S2];
+const SCENARIOS: readonly Scenario[] = [S1, S2, S3, S4, S5, S6, S7, S8, STALLED, GIVE_BACK, HOLD];
 const DAEMONS: readonly DaemonKind[] = [ours, bird, frr, gobgp, openbgpd];
 const EXIT_USAGE = 64;
 
@@ -149,11 +158,14 @@ async function against(
 ): Promise<Row[]> {
   const row = { scenario: scenario.id, variant: variant.id, title: variant.title, daemon: kind.name };
   if (variant.leaveOut?.includes(kind.name))
-    return [{ ...row, part: '', runs: [], problem: 'left out: it would take minutes' }];
+    return [{ ...row, part: '', runs: [], problem: 'left out here: it would take long' }];
+  const cannot = variant.kernel && kind.cannot({ kernel: true });
+  if (cannot) return [{ ...row, part: '', runs: [], problem: `left out: ${cannot}` }];
+  const probe = variant.withoutProbe ? undefined : settings.probe;
   const results: Result[] = [];
   try {
     for (let run = 0; run < runs; run++) {
-      const trial = new Trial({ kind, ...settings });
+      const trial = new Trial({ kind, ...settings, probe });
       try {
         results.push(...(await variant.run(trial)));
       } finally {

@@ -227,6 +227,25 @@ export class Trial {
     );
   }
 
+  /** A stretch whose end the bench sees elsewhere than at receivers. */
+  async measureUntil(what: string, act: () => void, done: () => boolean, pollMs: number): Promise<Measured> {
+    await this.takeLongestTurn();
+    const cpu = this.process.cpuNs();
+    const own = process.cpuUsage();
+    const began = performance.now();
+    act();
+    await until(done, what, this.options.limitSeconds * 1000, pollMs);
+    const wallSeconds = (performance.now() - began) / 1000;
+    const generator = process.cpuUsage(own);
+    await this.quiet();
+    return {
+      cpuSeconds: (this.process.cpuNs() - cpu) / 1e9,
+      wallSeconds,
+      generatorSeconds: (generator.user + generator.system) / 1e6,
+      longestTurnMs: await this.takeLongestTurn(),
+    };
+  }
+
   /** Until the daemon has used next to no CPU for a while: what it does afterwards counts as well. */
   async quiet(): Promise<void> {
     const restMs = 100;

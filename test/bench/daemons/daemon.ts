@@ -35,7 +35,7 @@ export interface DaemonKind {
   /** What it is told beyond its sessions: printed with the results. */
   readonly settings: string;
   /** Scenarios that it cannot take part in, and why. */
-  cannot(spec: Pick<DaemonSpec, 'kernel' | 'sessions'>): string | undefined;
+  cannot(spec: Pick<DaemonSpec, 'kernel'>): string | undefined;
   /** Starts it; returns when the process runs, not when it listens. */
   start(spec: DaemonSpec): BenchProcess;
 }

@@ -1,5 +1,6 @@
 // What a scenario is: a name, its variants, and how one is run against one daemon.
 
+import { tagOf } from '../feed.ts';
 import type { Measured, Trial } from '../trial.ts';
 
 /** One figure set; scenarios that repeat within one daemon give several. */
@@ -18,6 +19,10 @@ export interface Variant {
   readonly title: string;
   /** A daemon that would need too long is left out, and named. */
   readonly leaveOut?: readonly string[];
+  /** Routes go into the kernel: not every daemon can. */
+  readonly kernel?: true;
+  /** The probe of turns would be most of what an idle daemon does. */
+  readonly withoutProbe?: true;
   run(trial: Trial): Promise<readonly Result[]>;
 }
 
@@ -39,3 +44,7 @@ export const result = (trial: Trial, part: string, measured: Measured, more?: Re
 
 export const short = (count: number): string =>
   count >= 1_000_000 ? `${count / 1_000_000}M` : count >= 1000 ? `${count / 1000}k` : `${count}`;
+
+/** One tag a set, of version 0. */
+export const firstTags = (sets: number): Int32Array =>
+  Int32Array.from({ length: sets }, (_, set) => tagOf(set));
