@@ -10,6 +10,7 @@ export { PrefixTable } from './rib/prefix-table.ts';
 export * from './route/route.ts';
 export { describeEnd } from './session/action.ts';
 export type { RoleSetting } from './session/role.ts';
+export { PEER_CHANGES, type SettingChange } from './speaker/changes.ts';
 export * from './speaker/input.ts';
 export * from './speaker/inspect.ts';
 export * from './speaker/output.ts';

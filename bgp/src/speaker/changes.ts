@@ -1,27 +1,71 @@
-// What a change of a peer's settings needs: nothing, its routes judged anew, or a new session.
+// What a change of each setting of a peer needs: one table, from which the speaker decides, and documents are made.
 
 import type { PeerConfig } from './input.ts';
 
-/**
- * What an open session cannot take on. All else is applied in place, or by the next session where it is only said in
- * the OPEN (hold time, restart time).
- */
+export type SettingChange =
+  /** An open session cannot take it on, and is reset; no other is. The reason is told to the peer's operator. */
+  | { readonly how: 'reset'; readonly reason: string }
+  /** Policies and rules: what was sent is corrected by its difference, and with `import` what came is judged anew. */
+  | { readonly how: 'refresh'; readonly import: boolean }
+  /** It was said in the OPEN, or is only used then: an open session goes on, and the next one has it. */
+  | { readonly how: 'next session' }
+  | { readonly how: 'in place' };
+
+const reset = (reason: string): SettingChange => ({ how: 'reset', reason });
+const NEXT: SettingChange = { how: 'next session' };
+const IN_PLACE: SettingChange = { how: 'in place' };
+const OUT: SettingChange = { how: 'refresh', import: false };
+const IN_AND_OUT: SettingChange = { how: 'refresh', import: true };
+
+/** All but the name of the peer, which is its identity. Of several reasons for a reset the first is told. */
+export const PEER_CHANGES = {
+  heldBack: reset('the peer is not held back any more'),
+  address: reset('the peer address changed'),
+  localAddress: reset('the source address changed'),
+  localAs: reset('the local AS number changed'),
+  remoteAs: reset('the remote AS number changed'),
+  families: reset('the address families changed'),
+  addPaths: reset('the directions of ADD-PATH changed'),
+  role: reset('the role changed'),
+  importPolicy: IN_AND_OUT,
+  exportPolicy: OUT,
+  allowLocalAs: IN_AND_OUT,
+  requirePolicy: IN_AND_OUT,
+  enforceFirstAs: IN_AND_OUT,
+  routeReflectorClient: IN_AND_OUT,
+  nextHop: OUT,
+  port: NEXT,
+  holdTimeSeconds: NEXT,
+  keepaliveSeconds: NEXT,
+  delayOpenSeconds: NEXT,
+  gracefulRestartSeconds: NEXT,
+  notificationRestart: NEXT,
+  longLivedStaleSeconds: NEXT,
+  extendedMessages: NEXT,
+  passive: IN_PLACE,
+  connectRetrySeconds: IN_PLACE,
+  connectRetryMaxSeconds: IN_PLACE,
+  maxPrefixes: IN_PLACE,
+  range: IN_PLACE, // what it made follows it: dynamic-peers.ts
+} as const satisfies { readonly [S in Exclude<keyof PeerConfig, 'peer'>]-?: SettingChange };
+
+const ROWS = Object.entries(PEER_CHANGES) as readonly (readonly [keyof typeof PEER_CHANGES, SettingChange])[];
+
+/** @returns why an open session has to be reset, or undefined when it can take the change on. */
 export function needsReset(before: PeerConfig, after: PeerConfig): string | undefined {
-  if (before.heldBack !== after.heldBack) return 'the peer is not held back any more';
-  if (before.address !== after.address) return 'the peer address changed';
-  if (before.localAddress !== after.localAddress) return 'the source address changed';
-  if (before.localAs !== after.localAs) return 'the local AS number changed';
-  if (before.remoteAs !== after.remoteAs) return 'the remote AS number changed';
-  if (before.families.join() !== after.families.join()) return 'the address families changed';
-  if (before.addPaths !== after.addPaths) return 'the directions of ADD-PATH changed';
-  if (JSON.stringify(before.role) !== JSON.stringify(after.role)) return 'the role changed';
+  for (const [setting, change] of ROWS) {
+    if (change.how === 'reset' && differs(before[setting], after[setting])) return change.reason;
+  }
   return undefined;
 }
 
 /** Does what came from the peer have to be judged anew? */
 export const importDiffers = (before: PeerConfig, after: PeerConfig): boolean =>
-  before.allowLocalAs !== after.allowLocalAs ||
-  before.routeReflectorClient !== after.routeReflectorClient ||
-  before.requirePolicy !== after.requirePolicy ||
-  before.enforceFirstAs !== after.enforceFirstAs ||
-  JSON.stringify(before.importPolicy) !== JSON.stringify(after.importPolicy);
+  ROWS.some(
+    ([setting, change]) =>
+      change.how === 'refresh' && change.import && differs(before[setting], after[setting]),
+  );
+
+/** Plain data, in the order that its maker gave it. */
+const differs = (a: unknown, b: unknown): boolean =>
+  a !== b && (typeof a !== 'object' || typeof b !== 'object' || JSON.stringify(a) !== JSON.stringify(b));
