@@ -109,6 +109,9 @@ describe('AdjRibIn', () => {
     fc.record({ type: fc.constant('mark' as const), peer: fc.nat(3) }),
     fc.record({ type: fc.constant('sweep' as const), peer: fc.nat(3) }),
   );
+  const values = new AttributePool();
+  /** With their properties in the order of the pool's. */
+  const asStored = ATTRIBUTES.map((each) => values.attributes(values.intern(each)));
   const prefixes = Array.from({ length: 10 }, (_, i) => prefix(`10.65.${i}.0/24`));
 
   it('keeps the paths of every prefix and of every peer, as two maps would, and leaves nothing behind', () => {
@@ -118,7 +121,7 @@ describe('AdjRibIn', () => {
         const pool = new AttributePool();
         const rib = new AdjRibIn(table, pool);
         const twin = new Map<string, Twin>();
-        const intern = (i: number) => pool.intern(ATTRIBUTES[i]!).id;
+        const intern = (i: number) => pool.intern(ATTRIBUTES[i]!);
         const text = ({ prefix, peer, pathId }: { prefix: number; peer: number; pathId: number }) =>
           `${prefix} ${peer} ${pathId}`;
         const pathAt = (at: { prefix: number; peer: number; pathId: number }): PathId =>
@@ -176,8 +179,8 @@ describe('AdjRibIn', () => {
             table.prefix(rib.prefixOf(path)),
             rib.peerOf(path),
             rib.pathIdOf(path),
-            pool.get(rib.receivedOf(path)).attributes,
-            rib.acceptedOf(path) === NONE ? null : pool.get(rib.acceptedOf(path) as AttributesId).attributes,
+            pool.attributes(rib.receivedOf(path)),
+            rib.acceptedOf(path) === NONE ? null : pool.attributes(rib.acceptedOf(path) as AttributesId),
             rib.isStale(path),
           ]);
         const describeTwin = (entry: Twin): string =>
@@ -185,8 +188,8 @@ describe('AdjRibIn', () => {
             entry.prefix,
             entry.peer,
             entry.pathId,
-            ATTRIBUTES[entry.received],
-            entry.accepted === undefined ? null : ATTRIBUTES[entry.accepted],
+            asStored[entry.received],
+            entry.accepted === undefined ? null : asStored[entry.accepted],
             entry.stale,
           ]);
         expect(rib.size).toBe(twin.size);

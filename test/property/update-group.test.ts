@@ -8,9 +8,10 @@ import {
   type WireContext,
 } from 'bgp-utils';
 import fc from 'fast-check';
+import type { Target } from '../../bgp/src/rib/adj-rib-out.ts';
 import { AttributePool } from '../../bgp/src/rib/attribute-pool.ts';
 import { type Told, UpdateGroup } from '../../bgp/src/rib/update-group.ts';
-import type { AttributesId, PeerIndex } from '../../bgp/src/route/route.ts';
+import type { PeerIndex } from '../../bgp/src/route/route.ts';
 import { ATTRIBUTES, Listener } from '../support/rib.ts';
 
 const NONE = -1;
@@ -80,6 +81,8 @@ class World {
   constructor(
     readonly family: Family,
     queueLimitOctets: number,
+    /** Rows that a flush works off. */
+    private readonly flushRows = 3,
   ) {
     this.table = new PrefixTable(family);
     const tooLong = () => {
@@ -119,12 +122,20 @@ class World {
 
   flush(): void {
     for (const group of this.groups) {
-      group.flush((id) => {
-        const wanted = this.want.get(id as PrefixId);
-        if (wanted === undefined) return { attributes: NONE as -1, source: 0 as PeerIndex };
-        const { id: attributes } = this.pool.intern(this.attributesOf(group, wanted.attributes));
-        return { attributes: attributes as AttributesId, source: wanted.source as PeerIndex };
-      });
+      let source = 0;
+      const target: Target = {
+        attributesFor: (id) => {
+          const wanted = this.want.get(id as PrefixId);
+          if (wanted === undefined) return NONE as -1;
+          source = wanted.source;
+          return this.pool.intern(this.attributesOf(group, wanted.attributes));
+        },
+        get source() {
+          return source as PeerIndex;
+        },
+      };
+      do group.flush(target, this.flushRows);
+      while (group.adjRibOut.pendingSize > 0);
     }
   }
 
@@ -134,15 +145,17 @@ class World {
     for (const id of told?.prefixes ?? []) this.table.release(id);
   }
 
-  leave(peer: number): Told {
-    return this.members.get(peer)!.group.leave(peer as PeerIndex);
+  leave(peer: number): void {
+    this.members.get(peer)!.group.leave(peer as PeerIndex);
   }
 
   take(peer: number, room: number): number {
     const { group, listener } = this.members.get(peer)!;
-    const messages = group.take(peer as PeerIndex, room);
-    for (const octets of messages) listener.receive(octets);
-    return messages.length;
+    const before = listener.messages;
+    const { octets, messages } = group.take(peer as PeerIndex, room);
+    for (const each of octets) listener.receive(each);
+    expect(listener.messages - before).toBe(messages);
+    return octets.length;
   }
 
   run(operations: readonly (typeof operation extends fc.Arbitrary<infer T> ? T : never)[]): void {
@@ -176,13 +189,13 @@ class World {
         }
         case 'leave':
           if (member === undefined) break;
-          for (const id of this.leave(op.peer).prefixes) this.table.release(id);
+          this.leave(op.peer);
           this.members.delete(op.peer);
           break;
         case 'move': {
           if (member === undefined) break;
           const other = this.groups[member.group === this.groups[0] ? 1 : 0];
-          this.join(op.peer, other, member.held, this.leave(op.peer));
+          this.join(op.peer, other, member.held, member.group.move(op.peer as PeerIndex));
           member.group = other;
           break;
         }
@@ -196,7 +209,10 @@ class World {
   drain(): void {
     this.flush();
     for (const [peer, { group }] of this.members) {
-      while (group.hasWork(peer as PeerIndex)) expect(this.take(peer, 100)).toBeGreaterThan(0);
+      for (let turns = 0; group.hasWork(peer as PeerIndex); turns++) {
+        this.take(peer, 100);
+        expect(turns).toBeLessThan(1000);
+      }
     }
   }
 
@@ -294,8 +310,7 @@ describe.each([
             for (const { listener } of world.members.values()) expect(listener.routes.size).toBe(0);
             expect([world.table.size, world.pool.size]).toEqual([0, 0]);
           }
-          for (const peer of world.members.keys())
-            for (const id of world.leave(peer).prefixes) world.table.release(id);
+          for (const peer of world.members.keys()) world.leave(peer);
           expect([world.table.size, world.pool.size]).toEqual([0, 0]);
         },
       ),

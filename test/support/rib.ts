@@ -69,7 +69,7 @@ export function candidate(facts: CandidateFacts): Candidate {
   };
   return {
     path: 0 as PathId,
-    set: pool.intern(attributes),
+    set: pool.view(pool.intern(attributes)),
     kind: facts.kind ?? 'external',
     interiorCost: facts.interiorCost ?? 0,
     bgpIdentifier: address(facts.bgpIdentifier ?? '10.0.0.1'),

@@ -26,6 +26,8 @@ export interface Verdict {
 export interface PreparedPolicy {
   /** @returns a verdict object that may be shared: do not keep it as a key, keep its `actions`. */
   evaluate(prefix: PrefixWords): Verdict;
+  /** Every prefix is accepted as it is: `evaluate` need not be asked. */
+  readonly acceptsAll: boolean;
 }
 
 export interface CompiledPolicy {
@@ -58,7 +60,12 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
   return {
     policy,
     usesInterface: policy.terms.some(({ match }) => match.interfaces !== undefined),
-    prepare: (facts) => new Prepared(compiled, 0, facts, compiled.start),
+    prepare: (facts) => {
+      const plan = compiled.plan(0, facts);
+      return plan.length === 0 && compiled.whenNone.acceptsAll
+        ? compiled.whenNone
+        : new Prepared(compiled, plan, facts, compiled.start);
+    },
   };
 }
 
@@ -67,6 +74,10 @@ class Compiled {
   readonly terms: readonly CompiledTerm[];
   readonly verdict = { accepted: false, term: undefined as string | undefined, actions: this.start.actions };
   private readonly plans = new Map<string, readonly CompiledTerm[]>();
+  /** The same for as many terms as a number has bits. */
+  private readonly plansByBits = new Map<number, readonly CompiledTerm[]>();
+  /** What holds where no term is left: it needs no facts. */
+  readonly whenNone: PreparedPolicy;
 
   constructor(readonly policy: Policy) {
     this.terms = policy.terms.map((term, index) => ({
@@ -80,10 +91,15 @@ class Compiled {
           .slice(index + 1)
           .some(({ match }) => term.actions.some((action) => match[changes(action)] !== undefined)),
     }));
+    this.whenNone = {
+      acceptsAll: policy.otherwise === 'accept',
+      evaluate: () => answer(this.verdict, policy.otherwise, undefined, this.start),
+    };
   }
 
   /** The terms from an index on whose conditions hold, those on the prefix aside. Few different ones, so they are shared. */
   plan(from: number, facts: RouteFacts): readonly CompiledTerm[] {
+    if (from === 0 && this.terms.length <= 30) return this.quickPlan(facts);
     let key = `${from}`;
     for (let i = from; i < this.terms.length; i++) {
       if (this.terms[i]!.facts?.(facts) === false) key += ` ${i}`;
@@ -97,19 +113,32 @@ class Compiled {
     }
     return plan;
   }
+
+  private quickPlan(facts: RouteFacts): readonly CompiledTerm[] {
+    let bits = 0;
+    for (let i = 0; i < this.terms.length; i++) if (this.terms[i]!.facts?.(facts) !== false) bits |= 1 << i;
+    let plan = this.plansByBits.get(bits);
+    if (plan === undefined) {
+      plan = this.terms.filter(({ index }) => (bits & (1 << index)) !== 0);
+      if (this.plansByBits.size >= MAX_PLANS) this.plansByBits.clear();
+      this.plansByBits.set(bits, plan);
+    }
+    return plan;
+  }
 }
 
 class Prepared implements PreparedPolicy {
-  private readonly plan: readonly CompiledTerm[];
+  readonly acceptsAll: boolean;
   private later: Map<Chain, Prepared> | undefined;
 
   constructor(
     private readonly compiled: Compiled,
-    from: number,
+    private readonly plan: readonly CompiledTerm[],
     private readonly facts: RouteFacts,
     private readonly chain: Chain,
   ) {
-    this.plan = compiled.plan(from, facts);
+    this.acceptsAll =
+      plan.length === 0 && chain.actions.length === 0 && compiled.policy.otherwise === 'accept';
   }
 
   evaluate(prefix: PrefixWords): Verdict {
@@ -131,8 +160,10 @@ class Prepared implements PreparedPolicy {
     this.later ??= new Map();
     let next = this.later.get(chain);
     if (next === undefined) {
+      const { source, fromPeer, peerType, interface: by } = this.facts;
       const attributes = applyActions(this.facts.attributes, term.actions);
-      next = new Prepared(this.compiled, index + 1, { ...this.facts, attributes }, chain);
+      const facts: RouteFacts = { attributes, source, fromPeer, peerType, interface: by };
+      next = new Prepared(this.compiled, this.compiled.plan(index + 1, facts), facts, chain);
       this.later.set(chain, next);
     }
     return next;

@@ -18,6 +18,8 @@ export interface RouteFacts {
   readonly fromPeer: Address | undefined;
   /** Kind of the session that the policy is applied on. */
   readonly peerType: 'internal' | 'external';
+  /** False where it is known that no community of the well-known range is there; undefined says nothing. */
+  readonly wellKnownCommunities?: boolean;
   /** That the next hop goes out by; undefined for a route made here and while the next hop does not resolve. */
   readonly interface: string | undefined;
 }
@@ -59,7 +61,11 @@ const CONDITIONS: { readonly [K in FactKey]-?: (wanted: NonNullable<Match[K]>) =
   source: (wanted) => (facts) => (wanted === 'local') === (facts.source === 'local'),
   fromPeers: (wanted) => (facts) => facts.fromPeer !== undefined && wanted.includes(facts.fromPeer),
   peerType: (wanted) => (facts) => facts.peerType === wanted,
-  communities: (wanted) => (facts) => hasAll(facts.attributes.communities, wanted),
+  communities: (wanted) => {
+    const wellKnown = wanted.some((value) => value >= 0xffff0000);
+    return (facts) =>
+      !(wellKnown && facts.wellKnownCommunities === false) && hasAll(facts.attributes.communities, wanted);
+  },
   largeCommunities: (wanted) => (facts) =>
     wanted.every((value) => facts.attributes.largeCommunities?.some((other) => sameLarge(value, other))),
   extendedCommunities: (wanted) => (facts) => hasAll(facts.attributes.extendedCommunities, wanted),

@@ -55,7 +55,7 @@ export function forbidden(
 }
 
 /** RFC 4456 §6: from a client to everyone, from a non-client to clients. */
-const reflects = (source: RouteSource, to: Destination): boolean =>
+export const reflects = (source: RouteSource, to: Destination): boolean =>
   to.clusterId !== undefined && (source.client || to.client);
 
 /**

@@ -1,41 +1,43 @@
-// What the peers told us, one table for a family: a peer's Adj-RIB-In (RFC 4271 §3.2) is the chain of its paths, and
+// What the peers told us, one table for a family: a peer's Adj-RIB-In (RFC 4271 §3.2) is all paths with its index, and
 // the candidates for a prefix are the chain on that prefix. A path that policy rejects stays, so that a change of
 // policy needs nothing from the peer.                                                                        [hot]
 //
 //   heads      Int32[prefix]    first path + 1 of the prefix
 //   prefixes   Int32[path]      ┐
-//   peers      Int32[path]      │ by path: whose, for which prefix, which of the peer's paths (RFC 7911),
-//   pathIds    Uint32[path]     │ attributes as received and after policy (NONE: rejected),
-//   received   Int32[path]      │ and flags
+//   peers      Uint16[path]     │ by path: for which prefix (NONE: the path is free), whose, which of the peer's paths
+//   pathIds    Uint32[path]     │ (RFC 7911; the column is there from the first path identifier on), attributes as received
+//   received   Int32[path]      │ and after policy (NONE: rejected), and flags
 //   accepted   Int32[path]      │
 //   flags      Uint8[path]      ┘
-//   nextOfPrefix, nextOfPeer, previousOfPeer   Int32[path]   path + 1, 0 ends the chain
-//   peerHeads  Int32[peer]      first path + 1 of the peer
+//   next       Int32[path]      path + 1 of the next one of the prefix; 0 ends the chain
 //
-// A path holds one use of its prefix and one of each of its attribute sets.
+// All paths of one peer are found by a walk over the column `peers`: that is asked for when a session comes or goes, never for
+// a route. A path holds one use of its prefix and one of each of its attribute sets.
 
 import { type AttributesId, NONE, type PathId, type PeerIndex, type PrefixId } from '../route/route.ts';
 import type { AttributePool } from './attribute-pool.ts';
+import { grown } from './columns.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
 const STALE = 1;
 const LONG_LIVED = 2;
 const INITIAL = 64;
 
+/** As many as a column of 16 bits can tell apart. */
+export const MAX_PEERS = 0xffff;
+
 export class AdjRibIn {
   private heads = new Int32Array(INITIAL);
   private prefixes = new Int32Array(INITIAL);
-  private peers = new Int32Array(INITIAL);
-  private pathIds = new Uint32Array(INITIAL);
+  private peers = new Uint16Array(INITIAL);
+  private pathIds: Uint32Array | undefined;
   private received = new Int32Array(INITIAL);
   private accepted = new Int32Array(INITIAL);
   private flags = new Uint8Array(INITIAL);
-  private nextOfPrefix = new Int32Array(INITIAL);
-  private nextOfPeer = new Int32Array(INITIAL);
-  private previousOfPeer = new Int32Array(INITIAL);
-  private peerHeads = new Int32Array(16);
+  private next = new Int32Array(INITIAL);
   private readonly free: PathId[] = [];
-  private next = 0;
+  /** All paths are below this. */
+  private end = 0;
   private count = 0;
 
   constructor(
@@ -51,7 +53,7 @@ export class AdjRibIn {
   /** The peer's path for the prefix, or NONE. `pathId` is 0 without ADD-PATH. */
   find(prefix: PrefixId, peer: PeerIndex, pathId: number): PathId {
     for (let path = this.first(prefix); path !== NONE; path = this.nextFor(path)) {
-      if (this.peers[path] === peer && this.pathIds[path] === pathId) return path;
+      if (this.peers[path] === peer && this.pathIdOf(path) === pathId) return path;
     }
     return NONE as PathId;
   }
@@ -70,10 +72,13 @@ export class AdjRibIn {
     accepted: AttributesId | typeof NONE,
   ): boolean {
     const found = this.find(prefix, peer, pathId);
-    if (found === NONE) {
-      this.insert(prefix, peer, pathId, received, accepted);
-      return accepted !== NONE;
-    }
+    if (found !== NONE) return this.replace(found, received, accepted);
+    this.insert(prefix, peer, pathId, received, accepted);
+    return accepted !== NONE;
+  }
+
+  /** The same for a path that `find` has found. */
+  replace(found: PathId, received: AttributesId, accepted: AttributesId | typeof NONE): boolean {
     const before = this.accepted[found]!;
     const wasStale = this.isStale(found);
     this.pool.release(this.received[found] as AttributesId);
@@ -91,6 +96,7 @@ export class AdjRibIn {
     this.unlink(path, prefix);
     this.pool.release(this.received[path] as AttributesId);
     if (accepted !== NONE) this.pool.release(accepted as AttributesId);
+    this.prefixes[path] = NONE;
     this.free.push(path);
     this.count--;
     this.prefixTable.release(prefix);
@@ -110,7 +116,7 @@ export class AdjRibIn {
   }
 
   nextFor(path: PathId): PathId {
-    return (this.nextOfPrefix[path]! - 1) as PathId;
+    return (this.next[path]! - 1) as PathId;
   }
 
   prefixOf(path: PathId): PrefixId {
@@ -122,7 +128,7 @@ export class AdjRibIn {
   }
 
   pathIdOf(path: PathId): number {
-    return this.pathIds[path]!;
+    return this.pathIds === undefined ? 0 : this.pathIds[path]!;
   }
 
   receivedOf(path: PathId): AttributesId {
@@ -153,77 +159,59 @@ export class AdjRibIn {
 
   /** Every path of a peer; the visitor may remove the path that it is given. */
   forEachOfPeer(peer: PeerIndex, visit: (path: PathId) => void): void {
-    let path = (peer < this.peerHeads.length ? this.peerHeads[peer]! - 1 : NONE) as PathId;
-    while (path !== NONE) {
-      const next = (this.nextOfPeer[path]! - 1) as PathId;
-      visit(path);
-      path = next;
+    for (let path = 0; path < this.end; path++) {
+      if (this.peers[path] === peer && this.prefixes[path] !== NONE) visit(path as PathId);
     }
   }
 
-  private insert(
+  /** Every path, up to one that is told: for work in slices. @returns where to go on, or NONE at the end. */
+  forEachFrom(from: number, count: number, visit: (path: PathId) => void): number {
+    const to = Math.min(this.end, from + count);
+    for (let path = from; path < to; path++) if (this.prefixes[path] !== NONE) visit(path as PathId);
+    return to < this.end ? to : NONE;
+  }
+
+  /** The same for one that `find` has not found. */
+  insert(
     prefix: PrefixId,
     peer: PeerIndex,
     pathId: number,
     received: AttributesId,
     accepted: AttributesId | typeof NONE,
   ): void {
-    const path = this.free.pop() ?? (this.next++ as PathId);
-    if (path >= this.prefixes.length) this.growPaths();
+    const path = this.free.pop() ?? (this.end++ as PathId);
+    if (path >= this.prefixes.length) this.grow(path);
     if (prefix >= this.heads.length) this.heads = grown(this.heads, prefix);
-    if (peer >= this.peerHeads.length) this.peerHeads = grown(this.peerHeads, peer);
     this.prefixTable.retain(prefix);
     this.prefixes[path] = prefix;
     this.peers[path] = peer;
-    this.pathIds[path] = pathId;
+    if (pathId !== 0) this.pathIds ??= new Uint32Array(this.prefixes.length);
+    if (this.pathIds !== undefined) this.pathIds[path] = pathId;
     this.received[path] = received;
     this.accepted[path] = accepted;
     this.flags[path] = 0;
-    this.nextOfPrefix[path] = this.heads[prefix]!;
+    this.next[path] = this.heads[prefix]!;
     this.heads[prefix] = path + 1;
-    const head = this.peerHeads[peer]!;
-    this.nextOfPeer[path] = head;
-    this.previousOfPeer[path] = 0;
-    if (head !== 0) this.previousOfPeer[head - 1] = path + 1;
-    this.peerHeads[peer] = path + 1;
     this.count++;
   }
 
   private unlink(path: PathId, prefix: PrefixId): void {
-    if (this.heads[prefix] === path + 1) this.heads[prefix] = this.nextOfPrefix[path]!;
-    else {
-      let before = this.heads[prefix]! - 1;
-      while (this.nextOfPrefix[before] !== path + 1) before = this.nextOfPrefix[before]! - 1;
-      this.nextOfPrefix[before] = this.nextOfPrefix[path]!;
+    if (this.heads[prefix] === path + 1) {
+      this.heads[prefix] = this.next[path]!;
+      return;
     }
-    const next = this.nextOfPeer[path]!;
-    const previous = this.previousOfPeer[path]!;
-    if (next !== 0) this.previousOfPeer[next - 1] = previous;
-    if (previous !== 0) this.nextOfPeer[previous - 1] = next;
-    else this.peerHeads[this.peers[path]!] = next;
+    let before = this.heads[prefix]! - 1;
+    while (this.next[before] !== path + 1) before = this.next[before]! - 1;
+    this.next[before] = this.next[path]!;
   }
 
-  private growPaths(): void {
-    const last = this.prefixes.length;
-    this.prefixes = grown(this.prefixes, last);
-    this.peers = grown(this.peers, last);
-    this.pathIds = grown(this.pathIds, last);
-    this.received = grown(this.received, last);
-    this.accepted = grown(this.accepted, last);
-    this.flags = grown(this.flags, last);
-    this.nextOfPrefix = grown(this.nextOfPrefix, last);
-    this.nextOfPeer = grown(this.nextOfPeer, last);
-    this.previousOfPeer = grown(this.previousOfPeer, last);
+  private grow(path: number): void {
+    this.prefixes = grown(this.prefixes, path);
+    this.peers = grown(this.peers, path);
+    if (this.pathIds !== undefined) this.pathIds = grown(this.pathIds, path);
+    this.received = grown(this.received, path);
+    this.accepted = grown(this.accepted, path);
+    this.flags = grown(this.flags, path);
+    this.next = grown(this.next, path);
   }
-}
-
-type Column = Int32Array | Uint32Array | Uint8Array;
-
-/** A copy of at least twice the size that has room for `index`. */
-export function grown<T extends Column>(from: T, index: number): T {
-  let size = from.length * 2;
-  while (size <= index) size *= 2;
-  const to = new (from.constructor as new (length: number) => T)(size);
-  to.set(from);
-  return to;
 }

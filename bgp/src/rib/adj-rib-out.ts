@@ -1,122 +1,129 @@
 // What the members of an update group have been told and what they should be told, for one family (RFC 4271 §3.2).
 // The difference is the pending set: a prefix stands in it once, however often its route changed meanwhile.   [hot]
 //
-//   attributes  Int32[prefix]   attribute set as sent + 1; 0 is not advertised
-//   sources     Int32[prefix]   peer that the route came from: that member is not told (it knows)
-//   pending     Set<prefix>     to be compared with the Loc-RIB at the next flush
+//   attributes  Int32[row]      attribute set as sent + 1; 0 is not advertised
+//   sources     Uint16[row]     peer that the route came from: that member is not told (it knows)
+//   ofSource    Uint32[peer]    rows that came from the peer
+//   pending     IdQueue         to be compared with the Loc-RIB at the next flush
 //
-// Each advertised prefix and each pending one holds a use of its prefix; each advertised one a use of its set. With ADD-PATH a
-// row is one path of a prefix (SentPaths), and all of this holds for paths.
+// Each advertised row and each pending one holds a use of its prefix; each advertised one a use of its set. A row is a prefix; with
+// ADD-PATH it is one path of a prefix (SentPaths).
 
 import { type AttributesId, NONE, type PeerIndex, type RowId } from '../route/route.ts';
-import { grown } from './adj-rib-in.ts';
 import type { AttributePool } from './attribute-pool.ts';
+import { grown, IdQueue } from './columns.ts';
 import type { Rows } from './sent-paths.ts';
 
-export interface Change {
-  readonly prefix: RowId;
-  /** As the members have it, NONE when not at all. */
-  readonly from: AttributesId | typeof NONE;
-  readonly fromSource: PeerIndex;
-  readonly to: AttributesId | typeof NONE;
-  readonly toSource: PeerIndex;
+/** What a row should look like to the members. */
+export interface Target {
+  /** The set to send, of which the caller gets one use, or NONE. Sets `source`. */
+  attributesFor(row: RowId): AttributesId | typeof NONE;
+  /** Peer that the route came from which was asked for last. */
+  readonly source: PeerIndex;
 }
+
+/** Told while the row and both sets are held. `from` and `to` are NONE for no route. */
+export type Changed = (
+  row: RowId,
+  from: AttributesId | typeof NONE,
+  fromSource: PeerIndex,
+  to: AttributesId | typeof NONE,
+  toSource: PeerIndex,
+) => void;
 
 export class AdjRibOut {
   private attributes = new Int32Array(64);
-  private sources = new Int32Array(64);
-  private pending = new Set<RowId>();
+  private sources = new Uint16Array(64);
+  private ofSource = new Uint32Array(64);
+  private readonly pending = new IdQueue<RowId>();
   private count = 0;
+  /** All advertised rows are below this. */
+  private bound = 0;
 
   constructor(
-    private readonly prefixes: Rows,
+    private readonly rows: Rows,
     private readonly pool: AttributePool,
   ) {}
 
-  /** Prefixes advertised. */
+  /** Rows advertised. */
   get size(): number {
     return this.count;
+  }
+
+  get end(): number {
+    return this.bound;
   }
 
   get pendingSize(): number {
     return this.pending.size;
   }
 
-  mark(prefix: RowId): void {
-    if (this.pending.has(prefix)) return;
-    this.prefixes.retain(prefix);
-    this.pending.add(prefix);
+  mark(row: RowId): void {
+    if (this.pending.add(row)) this.rows.retain(row);
   }
 
-  attributesOf(prefix: RowId): AttributesId | typeof NONE {
-    return (prefix < this.attributes.length ? this.attributes[prefix]! - 1 : NONE) as AttributesId;
+  attributesOf(row: RowId): AttributesId | typeof NONE {
+    return (row < this.attributes.length ? this.attributes[row]! - 1 : NONE) as AttributesId;
   }
 
-  sourceOf(prefix: RowId): PeerIndex {
-    return this.sources[prefix] as PeerIndex;
+  sourceOf(row: RowId): PeerIndex {
+    return this.sources[row] as PeerIndex;
   }
 
-  forEach(visit: (prefix: RowId) => void): void {
-    for (let prefix = 0; prefix < this.attributes.length; prefix++) {
-      if (this.attributes[prefix] !== 0) visit(prefix as RowId);
-    }
+  /** Rows that came from the peer. */
+  countOfSource(peer: PeerIndex): number {
+    return peer < this.ofSource.length ? this.ofSource[peer]! : 0;
   }
 
-  /**
-   * Works off the pending set.
-   * @param target  what members should have; the table takes over one use of the attribute set.
-   * @param changed  called for each difference, while the prefix and both sets are held.
-   */
-  update(
-    target: (prefix: RowId) => {
-      readonly attributes: AttributesId | typeof NONE;
-      readonly source: PeerIndex;
-    },
-    changed: (change: Change) => void,
-  ): void {
-    const pending = this.pending;
-    this.pending = new Set();
-    for (const prefix of pending) {
-      const { attributes: to, source: toSource } = target(prefix);
-      this.replace(prefix, to, toSource, changed);
-      this.prefixes.release(prefix);
+  forEach(visit: (row: RowId) => void): void {
+    for (let row = 0; row < this.bound; row++) if (this.attributes[row] !== 0) visit(row as RowId);
+  }
+
+  /** Works off the pending set, at most `limit` of it. */
+  update(target: Target, changed: Changed, limit: number): void {
+    for (let i = 0; i < limit; i++) {
+      const row = this.pending.take() as RowId;
+      if (row === NONE) return;
+      const to = target.attributesFor(row);
+      this.replace(row, to, (to === NONE ? 0 : target.source) as PeerIndex, changed);
+      this.rows.release(row);
     }
   }
 
   /** Forgets all: the last member left. */
   clear(): void {
-    this.forEach((prefix) => this.replace(prefix, NONE, 0 as PeerIndex, () => {}));
-    for (const prefix of this.pending) this.prefixes.release(prefix);
-    this.pending = new Set();
+    this.forEach((row) => this.replace(row, NONE, 0 as PeerIndex, () => {}));
+    for (let row = this.pending.take(); row !== NONE; row = this.pending.take()) this.rows.release(row);
+    this.bound = 0;
   }
 
-  private replace(
-    prefix: RowId,
-    to: AttributesId | typeof NONE,
-    toSource: PeerIndex,
-    changed: (change: Change) => void,
-  ): void {
-    const from = this.attributesOf(prefix);
-    const fromSource = (from === NONE ? 0 : this.sources[prefix]!) as PeerIndex;
+  private replace(row: RowId, to: AttributesId | typeof NONE, toSource: PeerIndex, changed: Changed): void {
+    const from = this.attributesOf(row);
+    const fromSource = (from === NONE ? 0 : this.sources[row]!) as PeerIndex;
     if (from === to && (to === NONE || fromSource === toSource)) {
       if (to !== NONE) this.pool.release(to as AttributesId);
       return;
     }
-    if (prefix >= this.attributes.length) {
-      this.attributes = grown(this.attributes, prefix);
-      this.sources = grown(this.sources, prefix);
+    if (row >= this.attributes.length) {
+      this.attributes = grown(this.attributes, row);
+      this.sources = grown(this.sources, row);
     }
-    this.attributes[prefix] = to + 1;
-    this.sources[prefix] = toSource;
+    if (row >= this.bound) this.bound = row + 1;
+    this.attributes[row] = to + 1;
+    this.sources[row] = toSource;
     if (from === NONE) {
-      this.prefixes.retain(prefix);
+      this.rows.retain(row);
       this.count++;
+    } else this.ofSource[fromSource]!--;
+    if (to !== NONE) {
+      if (toSource >= this.ofSource.length) this.ofSource = grown(this.ofSource, toSource);
+      this.ofSource[toSource]!++;
     }
-    changed({ prefix, from, fromSource, to, toSource });
+    changed(row, from, fromSource, to, toSource);
     if (from !== NONE) this.pool.release(from as AttributesId);
     if (to === NONE) {
       this.count--;
-      this.prefixes.release(prefix);
+      this.rows.release(row);
     }
   }
 }

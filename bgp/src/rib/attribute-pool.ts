@@ -1,21 +1,76 @@
-// Each distinct set of path attributes once, counted, found by its octets.                                  [hot]
-//
-//   ids   Map<octets as text, id>      the canonical encoding: 4-octet AS numbers, ascending type codes
-//   sets  AttributeSet[]               by id; a set carries what the decision process compares, computed once
-//
-// Two routes have equal attributes exactly when they have the same id.
+// Each distinct set of path attributes once, by its canonical octets (wire/attribute/canonical.ts). Two routes have equal
+// attributes exactly when they have the same id. Attributes as values are made when somebody asks for them.       [hot]
 
 import type { Address } from '../net/address.ts';
 import { type AttributesId, DEFAULT_LOCAL_PREF } from '../route/route.ts';
+import { AttributeWalk, decodeCanonical, encodeCanonical } from '../wire/attribute/canonical.ts';
 import type { AsPath, PathAttributes } from '../wire/attribute/path-attributes.ts';
-import { encodeAttributes } from '../wire/attribute/table.ts';
-import { EXTENDED_MESSAGE_OCTETS, type WireContext } from '../wire/context.ts';
+import { EXTENDED_MESSAGE_OCTETS } from '../wire/context.ts';
 import { Writer } from '../wire/writer.ts';
+import { OctetPool } from './octet-pool.ts';
+
+/** Sets as values that are kept for who asks next. */
+const CACHED = 1024;
+
+export class AttributePool extends OctetPool<AttributesId> {
+  private readonly writer = new Writer(256);
+  private readonly values = new Map<AttributesId, PathAttributes>();
+  /** Sets that are too long for any message, and cannot be decoded again. */
+  private readonly overlong = new Map<AttributesId, PathAttributes>();
+  private readonly walk = new AttributeWalk();
+
+  /** Finds or adds the set, and counts one use for the caller, who gives it back with `release`. */
+  intern(attributes: PathAttributes): AttributesId {
+    const { writer } = this;
+    writer.length = 0;
+    const nextHopOctets = encodeCanonical(writer, attributes);
+    const id = this.internOctets(writer.octets, 0, writer.length, nextHopOctets);
+    if (writer.length > EXTENDED_MESSAGE_OCTETS) this.overlong.set(id, attributes);
+    return id;
+  }
+
+  attributes(id: AttributesId): PathAttributes {
+    let found = this.values.get(id) ?? this.overlong.get(id);
+    if (found === undefined) {
+      const start = this.startOf(id);
+      const octets = this.segmentOf(id).subarray(start, start + this.lengthOf(id));
+      found = decodeCanonical(octets, this.nextHopOctetsOf(id));
+      if (this.values.size >= CACHED) this.values.clear();
+      this.values.set(id, found);
+    }
+    return found;
+  }
+
+  /** Octets of the next hop behind the list: 0 unless it is IPv6. */
+  nextHopOctetsOf(id: AttributesId): number {
+    return this.tagOf(id);
+  }
+
+  /** Where the list of attributes ends in the set's segment; the next hop follows. */
+  listEndOf(id: AttributesId): number {
+    return this.startOf(id) + this.lengthOf(id) - this.tagOf(id);
+  }
+
+  /** The attribute of that code, or undefined. Valid until the next call. */
+  find(id: AttributesId, code: number): AttributeWalk | undefined {
+    const { walk } = this;
+    return walk.find(this.segmentOf(id), this.startOf(id), this.listEndOf(id), code) ? walk : undefined;
+  }
+
+  /** What the decision process compares, for people and for the plain twin of best-path.ts. */
+  view(id: AttributesId): AttributeSet {
+    return attributeSet(id, this.attributes(id));
+  }
+
+  protected override removed(id: AttributesId): void {
+    this.values.delete(id);
+    this.overlong.delete(id);
+  }
+}
 
 export interface AttributeSet {
   readonly id: AttributesId;
   readonly attributes: PathAttributes;
-  readonly key: string;
   /** In force: 100 when the attribute is missing. */
   readonly localPref: number;
   /** Hops as RFC 4271 §9.1.2.2 a counts them: an AS_SET is one, confederation segments are none (RFC 5065 §5.3). */
@@ -25,87 +80,12 @@ export interface AttributeSet {
   /** 0 when missing (§9.1.2.2 c). */
   readonly multiExitDisc: number;
   readonly nextHop: Address | undefined;
-  uses: number;
 }
 
-const POOL_CONTEXT: WireContext = {
-  asOctets: 4,
-  maxMessageOctets: EXTENDED_MESSAGE_OCTETS,
-  families: ['ipv4', 'ipv6'],
-  addPathReceive: [],
-  addPathSend: [],
-  peerType: 'internal',
-};
-
-export class AttributePool {
-  private readonly ids = new Map<string, AttributesId>();
-  private readonly sets: (AttributeSet | undefined)[] = [];
-  private readonly free: AttributesId[] = [];
-  private readonly writer = new Writer();
-
-  /** @param added, removed  told of each set that comes into use and goes out of it. */
-  constructor(
-    private readonly added: (set: AttributeSet) => void = () => {},
-    private readonly removed: (set: AttributeSet) => void = () => {},
-  ) {}
-
-  get size(): number {
-    return this.ids.size;
-  }
-
-  /** Finds or adds the set, and counts one use for the caller, who gives it back with `release`. */
-  intern(attributes: PathAttributes): AttributeSet {
-    const key = this.keyOf(attributes);
-    const found = this.ids.get(key);
-    if (found !== undefined) {
-      const set = this.sets[found]!;
-      set.uses++;
-      return set;
-    }
-    const id = this.free.pop() ?? (this.sets.length as AttributesId);
-    const set = makeSet(id, key, attributes);
-    this.sets[id] = set;
-    this.ids.set(key, id);
-    this.added(set);
-    return set;
-  }
-
-  get(id: AttributesId): AttributeSet {
-    const set = this.sets[id];
-    if (set === undefined) throw new Error(`invariant: attribute set ${id} is used after its release`);
-    return set;
-  }
-
-  retain(id: AttributesId): void {
-    this.get(id).uses++;
-  }
-
-  release(id: AttributesId): void {
-    const set = this.get(id);
-    if (--set.uses > 0) return;
-    this.ids.delete(set.key);
-    this.sets[id] = undefined;
-    this.free.push(id);
-    this.removed(set);
-  }
-
-  private keyOf(attributes: PathAttributes): string {
-    this.writer.length = 0;
-    encodeAttributes(this.writer, attributes, POOL_CONTEXT);
-    const octets = this.writer.take();
-    let key = attributes.nextHop
-      ? `${attributes.nextHop.address} ${attributes.nextHop.linkLocal ?? ''} `
-      : ' ';
-    for (let i = 0; i < octets.length; i++) key += String.fromCharCode(octets[i]!);
-    return key;
-  }
-}
-
-function makeSet(id: AttributesId, key: string, attributes: PathAttributes): AttributeSet {
+export function attributeSet(id: AttributesId, attributes: PathAttributes): AttributeSet {
   return {
     id,
     attributes,
-    key,
     localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF,
     asPathLength: attributes.asPath.reduce(
       (sum, { type, asNumbers }) =>
@@ -115,7 +95,6 @@ function makeSet(id: AttributesId, key: string, attributes: PathAttributes): Att
     neighborAs: neighborAs(attributes.asPath),
     multiExitDisc: attributes.multiExitDisc ?? 0,
     nextHop: attributes.nextHop?.address,
-    uses: 1,
   };
 }
 

@@ -2,11 +2,13 @@
 // candidates may have changed, `decideTouched` runs the decision for all of them and reports those whose best route
 // or way of forwarding differs from before.
 //
-//   attributes  Int32[prefix]   attribute set of the best route + 1; 0 is no route           [hot]
-//   sources     Int32[prefix]   peer that it came from
-//   forwarding  object[prefix]  what the kernel shall do; undefined is nothing
+//   attributes  Int32[prefix]    attribute set of the best route + 1; 0 is no route           [hot]
+//   sources     Uint16[prefix]   peer that it came from
+//   forwarding  object[prefix]   what the kernel shall do; undefined is nothing
+//   touched     IdQueue          to be decided
 //
-// A prefix with a best route holds one use of its prefix and of its attribute set.
+// A prefix with a best route holds one use of its prefix and of its attribute set; so does a touched one of its prefix. Which
+// path wins is best-path.ts; why the others lost is decision.ts.
 
 import { type Address, addressFromWords, compareAddresses } from '../net/address.ts';
 import { linkBandwidth, weightsOf } from '../route/link-bandwidth.ts';
@@ -14,14 +16,18 @@ import {
   type AttributesId,
   type ForwardingRoute,
   LOCAL,
+  type NextHopId,
   NONE,
+  type PathId,
   type PeerIndex,
   type PrefixId,
   type RouteSource,
 } from '../route/route.ts';
-import { type AdjRibIn, grown } from './adj-rib-in.ts';
-import type { AttributePool } from './attribute-pool.ts';
+import type { AdjRibIn } from './adj-rib-in.ts';
+import { BestPath } from './best-path.ts';
+import { grown, IdQueue } from './columns.ts';
 import { type Candidate, type Decision, decide } from './decision.ts';
+import type { HeardSets } from './heard-sets.ts';
 import type { NextHops } from './next-hop.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
@@ -29,20 +35,26 @@ import type { PrefixTable } from './prefix-table.ts';
 export interface PeerFacts {
   readonly source: RouteSource;
   readonly bgpIdentifier: Address;
+  /** The same as a number. */
+  readonly identifier: number;
   readonly address: Address;
 }
+
+export type PeerFactsOf = (peer: PeerIndex) => PeerFacts;
 
 export interface LocRibOptions {
   readonly prefixes: PrefixTable;
   readonly adjRibIn: AdjRibIn;
-  readonly pool: AttributePool;
+  readonly pool: HeardSets;
   readonly nextHops: NextHops;
-  readonly peerFacts: (peer: PeerIndex) => PeerFacts;
+  readonly peerFacts: PeerFactsOf;
   /** How the kernel shall treat a prefix that is originated here. */
   readonly localForwarding: (prefix: PrefixId) => ForwardingRoute | undefined;
   readonly maxPaths: () => number;
   /** RFC 5004; absent is no. */
   readonly preferOldest?: () => boolean;
+  /** Whether anybody asks how prefixes are forwarded; absent is yes. */
+  readonly forwards?: () => boolean;
 }
 
 export interface LocRibChanges {
@@ -55,32 +67,44 @@ export interface LocRibChanges {
 
 export class LocRib {
   private attributes = new Int32Array(64);
-  private sources = new Int32Array(64);
+  private sources = new Uint16Array(64);
   private readonly forwarding: (ForwardingRoute | undefined)[] = [];
-  private touched = new Set<PrefixId>();
+  private readonly touched = new IdQueue<PrefixId>();
+  private readonly bestPath: BestPath;
   private count = 0;
 
-  constructor(private readonly options: LocRibOptions) {}
+  constructor(private readonly options: LocRibOptions) {
+    this.bestPath = new BestPath(options);
+  }
 
   /** Prefixes with a best route. */
   get size(): number {
     return this.count;
   }
 
-  touch(prefix: PrefixId): void {
-    if (this.touched.has(prefix)) return;
-    this.options.prefixes.retain(prefix);
-    this.touched.add(prefix);
+  /** Prefixes that wait for a decision. */
+  get touchedSize(): number {
+    return this.touched.size;
   }
 
-  /** The visitors run while the prefix is still held: who keeps the id retains it. */
-  decideTouched(changes: LocRibChanges): void {
-    const touched = this.touched;
-    this.touched = new Set();
-    for (const prefix of touched) {
-      this.decide(prefix, changes);
-      this.options.prefixes.release(prefix);
+  touch(prefix: PrefixId): void {
+    if (this.touched.add(prefix)) this.options.prefixes.retain(prefix);
+  }
+
+  /**
+   * Decides at most `limit` of what was touched. The visitors run while the prefix is still held: who keeps the id retains it.
+   * @returns how many it were.
+   */
+  decideTouched(changes: LocRibChanges, limit: number): number {
+    const { prefixes } = this.options;
+    let decided = 0;
+    for (; decided < limit; decided++) {
+      const prefix = this.touched.take();
+      if (prefix === NONE) break;
+      this.decide(prefix as PrefixId, changes);
+      prefixes.release(prefix as PrefixId);
     }
+    return decided;
   }
 
   bestAttributes(prefix: PrefixId): AttributesId | typeof NONE {
@@ -110,23 +134,25 @@ export class LocRib {
 
   private decide(prefix: PrefixId, changes: LocRibChanges): void {
     changes.decided?.(prefix);
-    const decision = this.explain(prefix);
-    this.store(prefix, decision, changes);
-    const forwarding = decision && this.forward(prefix, decision);
+    const holds = this.options.preferOldest?.() === true && this.bestAttributes(prefix) !== NONE;
+    const best = this.bestPath.decide(prefix, holds ? this.bestSource(prefix) : NONE);
+    this.store(prefix, best, changes);
+    if (this.options.forwards?.() === false) return;
+    const forwarding = best === NONE ? undefined : this.forward(prefix, best as PathId);
     if (sameForwarding(this.forwarding[prefix], forwarding)) return;
     this.forwarding[prefix] = forwarding;
     changes.forwarding(prefix);
   }
 
-  private store(prefix: PrefixId, decision: Decision | undefined, changes: LocRibChanges): void {
+  private store(prefix: PrefixId, best: PathId | typeof NONE, changes: LocRibChanges): void {
     const { pool, prefixes, adjRibIn } = this.options;
     if (prefix >= this.attributes.length) {
       this.attributes = grown(this.attributes, prefix);
       this.sources = grown(this.sources, prefix);
     }
     const before = this.attributes[prefix]! - 1;
-    const after = decision ? decision.best.set.id : NONE;
-    const source = decision ? adjRibIn.peerOf(decision.best.path) : LOCAL;
+    const after = best === NONE ? NONE : (adjRibIn.acceptedOf(best as PathId) as number);
+    const source = best === NONE ? LOCAL : adjRibIn.peerOf(best as PathId);
     if (before === after && (after === NONE || this.sources[prefix] === source)) return;
     if (after !== NONE) pool.retain(after as AttributesId);
     if (before !== NONE) pool.release(before as AttributesId);
@@ -152,7 +178,7 @@ export class LocRib {
     for (let path = adjRibIn.first(prefix); path !== NONE; path = adjRibIn.nextFor(path)) {
       const accepted = adjRibIn.acceptedOf(path);
       if (accepted === NONE) continue;
-      const set = pool.get(accepted as AttributesId);
+      const set = pool.view(accepted as AttributesId);
       const facts = peerFacts(adjRibIn.peerOf(path));
       const local = facts.source.kind === 'local';
       const interiorCost = local || set.nextHop === undefined ? 0 : nextHops.cost(set.nextHop);
@@ -171,26 +197,61 @@ export class LocRib {
     return candidates;
   }
 
-  private forward(prefix: PrefixId, decision: Decision): ForwardingRoute | undefined {
-    if (decision.best.kind === 'local') return this.options.localForwarding(prefix);
+  /** One object serves all prefixes that are forwarded alike one after the other: most are. */
+  private last: ForwardingRoute & { readonly type: 'unicast' } = {
+    type: 'unicast',
+    nextHops: [],
+    localPref: 0,
+    stale: false,
+  };
+
+  private forward(prefix: PrefixId, best: PathId): ForwardingRoute | undefined {
+    const { adjRibIn, pool, nextHops, peerFacts, maxPaths } = this.options;
+    if (peerFacts(adjRibIn.peerOf(best)).source.kind === 'local') return this.options.localForwarding(prefix);
+    const set = adjRibIn.acceptedOf(best) as AttributesId;
+    const localPref = pool.localPref(set);
+    const stale = adjRibIn.isStale(best);
+    const { equal } = this.bestPath;
+    if (equal.length === 1) {
+      const nextHop = pool.nextHop(set);
+      const address = nextHop === NONE ? undefined : nextHops.addressOf(nextHop as NextHopId);
+      const { last } = this;
+      if (
+        last.nextHops.length === 1 &&
+        last.nextHops[0] === address &&
+        last.localPref === localPref &&
+        last.stale === stale &&
+        last.weights === undefined
+      )
+        return last;
+      this.last = { type: 'unicast', nextHops: address === undefined ? [] : [address], localPref, stale };
+      return this.last;
+    }
+    return { ...this.multipath(best, maxPaths()), localPref, stale };
+  }
+
+  /** The equal paths, at most as many as allowed: the best, then by peer address. */
+  private multipath(best: PathId, maxPaths: number) {
+    const { adjRibIn, pool, peerFacts } = this.options;
+    const addressOf = (path: PathId) => peerFacts(adjRibIn.peerOf(path)).address;
+    const others = this.bestPath.equal
+      .filter((path) => path !== best)
+      .sort(
+        (a, b) => compareAddresses(addressOf(a), addressOf(b)) || adjRibIn.pathIdOf(a) - adjRibIn.pathIdOf(b),
+      );
     const rates = new Map<Address, number | undefined>();
-    for (const { set } of decision.multipath) {
-      if (set.nextHop !== undefined)
-        rates.set(set.nextHop, linkBandwidth(set.attributes.extendedCommunities));
+    for (const path of [best, ...others.slice(0, maxPaths - 1)]) {
+      const { nextHop, extendedCommunities } = pool.attributes(adjRibIn.acceptedOf(path) as AttributesId);
+      if (nextHop !== undefined) rates.set(nextHop.address, linkBandwidth(extendedCommunities));
     }
     const nextHops = [...rates.keys()].sort(compareAddresses);
     const weights = weightsOf(nextHops.map((nextHop) => rates.get(nextHop)));
-    return {
-      type: 'unicast',
-      nextHops,
-      ...(weights === undefined ? {} : { weights }),
-      localPref: decision.best.set.localPref,
-      stale: this.options.adjRibIn.isStale(decision.best.path),
-    };
+    return { type: 'unicast' as const, nextHops, ...(weights === undefined ? {} : { weights }) };
   }
 }
 
 function sameForwarding(a: ForwardingRoute | undefined, b: ForwardingRoute | undefined): boolean {
+  if (a === b) return true;
   if (a === undefined || b === undefined || a.type === 'blackhole' || b.type === 'blackhole')
     return a?.type === b?.type;
   return (

@@ -1,9 +1,13 @@
 // Which next hops resolve, and at what interior cost, as last told (RFC 4271 §9.1.2.1). The daemon asks the kernel;
-// here is who needs to know. A next hop that nothing was said of yet does not resolve.
+// here is who needs to know. A next hop that nothing was said of yet does not resolve. Each has a dense id, so that the tables
+// need not compare text.
 
-import type { Address } from '../net/address.ts';
+import { type Address, addressFromWords, familyOfAddress, ipv4ToNumber } from '../net/address.ts';
+import type { NextHopId } from '../route/route.ts';
 
 interface Entry {
+  readonly id: NextHopId;
+  readonly address: Address;
   uses: number;
   cost: number | undefined;
   /** That it goes out by. */
@@ -15,14 +19,18 @@ interface Entry {
 }
 
 export class NextHops {
-  private readonly entries = new Map<Address, Entry>();
+  private readonly entries: (Entry | undefined)[] = [];
+  private readonly byAddress = new Map<Address, Entry>();
+  /** The same by the one word of an IPv4 address, for the hot path. */
+  private readonly byWord = new Map<number, Entry>();
+  private readonly free: NextHopId[] = [];
   /** Came into use or went out of it since the last `takeChanges`; only what is different then is told. */
-  private readonly changed = new Set<Address>();
+  private readonly changed = new Set<Entry>();
   private waiting = 0;
 
   /** In use, or given up since the last `takeChanges`. */
   get size(): number {
-    return this.entries.size;
+    return this.byAddress.size;
   }
 
   /** In use, and nothing was said of them yet. */
@@ -30,33 +38,32 @@ export class NextHops {
     return this.waiting;
   }
 
-  retain(address: Address): void {
-    const entry = this.entries.get(address);
-    if (entry !== undefined) {
-      entry.uses++;
-      return;
-    }
-    this.entries.set(address, {
-      uses: 1,
-      cost: undefined,
-      interface: undefined,
-      answered: false,
-      tracked: false,
-    });
-    this.changed.add(address);
-    this.waiting++;
+  retain(address: Address): NextHopId {
+    return this.use(this.byAddress.get(address) ?? this.add(address));
+  }
+
+  /** The same for an IPv4 address as a word. */
+  retainWord(word: number): NextHopId {
+    return this.use(this.byWord.get(word) ?? this.add(addressFromWords('ipv4', word, 0, 0, 0)));
   }
 
   release(address: Address): void {
-    const entry = this.entries.get(address);
-    if (entry === undefined || entry.uses === 0)
+    const entry = this.byAddress.get(address);
+    if (entry === undefined)
       throw new Error(`invariant: next hop ${address} released more often than retained`);
-    if (--entry.uses === 0) this.changed.add(address);
+    this.releaseId(entry.id);
+  }
+
+  releaseId(id: NextHopId): void {
+    const entry = this.entries[id];
+    if (entry === undefined || entry.uses === 0)
+      throw new Error(`invariant: next hop ${entry?.address ?? id} released more often than retained`);
+    if (--entry.uses === 0) this.changed.add(entry);
   }
 
   /** @returns whether the answer changed; false also for a next hop that nobody uses (any more). */
   tell(address: Address, cost: number | undefined): boolean {
-    const entry = this.entries.get(address);
+    const entry = this.byAddress.get(address);
     if (entry === undefined) return false;
     if (!entry.answered) this.waiting--;
     entry.answered = true;
@@ -67,7 +74,7 @@ export class NextHops {
 
   /** @returns whether the interface changed. */
   tellInterface(address: Address, name: string | undefined): boolean {
-    const entry = this.entries.get(address);
+    const entry = this.byAddress.get(address);
     if (entry === undefined || entry.interface === name) return false;
     entry.interface = name;
     return true;
@@ -75,12 +82,28 @@ export class NextHops {
 
   /** Name of the interface that it goes out by; undefined when it does not resolve, or nothing was said of it. */
   interface(address: Address): string | undefined {
-    return this.entries.get(address)?.interface;
+    return this.byAddress.get(address)?.interface;
   }
 
   /** Interior cost; undefined when it does not resolve. */
   cost(address: Address): number | undefined {
-    return this.entries.get(address)?.cost;
+    return this.byAddress.get(address)?.cost;
+  }
+
+  costOf(id: NextHopId): number | undefined {
+    return this.entries[id]!.cost;
+  }
+
+  addressOf(id: NextHopId): Address {
+    return this.entries[id]!.address;
+  }
+
+  interfaceOf(id: NextHopId): string | undefined {
+    return this.entries[id]!.interface;
+  }
+
+  idOf(address: Address): NextHopId | undefined {
+    return this.byAddress.get(address)?.id;
   }
 
   /**
@@ -90,18 +113,45 @@ export class NextHops {
   takeChanges(): { readonly started: readonly Address[]; readonly stopped: readonly Address[] } {
     const started: Address[] = [];
     const stopped: Address[] = [];
-    for (const address of this.changed) {
-      const entry = this.entries.get(address)!;
+    for (const entry of this.changed) {
+      const { address, id } = entry;
       if (entry.uses > 0) {
         if (!entry.tracked) started.push(address);
         entry.tracked = true;
       } else {
         if (entry.tracked) stopped.push(address);
         if (!entry.answered) this.waiting--;
-        this.entries.delete(address);
+        this.byAddress.delete(address);
+        if (familyOfAddress(address) === 'ipv4') this.byWord.delete(ipv4ToNumber(address));
+        this.entries[id] = undefined;
+        this.free.push(id);
       }
     }
     this.changed.clear();
     return { started, stopped };
+  }
+
+  private use(entry: Entry): NextHopId {
+    entry.uses++;
+    return entry.id;
+  }
+
+  private add(address: Address): Entry {
+    const id = this.free.pop() ?? (this.entries.length as NextHopId);
+    const entry: Entry = {
+      id,
+      address,
+      uses: 0,
+      cost: undefined,
+      interface: undefined,
+      answered: false,
+      tracked: false,
+    };
+    this.entries[id] = entry;
+    this.byAddress.set(address, entry);
+    if (familyOfAddress(address) === 'ipv4') this.byWord.set(ipv4ToNumber(address), entry);
+    this.changed.add(entry);
+    this.waiting++;
+    return entry;
   }
 }

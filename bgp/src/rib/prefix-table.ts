@@ -12,6 +12,7 @@ import { type Address, addressWords } from '../net/address.ts';
 import { FAMILY, type Family } from '../net/family.ts';
 import { maskWord, type Prefix, prefixAddress, prefixFromWords, prefixLength } from '../net/prefix.ts';
 import { NONE, type PrefixId, type PrefixWords, type RowId } from '../route/route.ts';
+import { grown } from './columns.ts';
 
 const INITIAL = 64;
 
@@ -44,7 +45,7 @@ export class PrefixTable {
 
   /** All ids are below this: the size for arrays that are indexed by id. */
   get capacity(): number {
-    return this.lengths.length;
+    return this.next;
   }
 
   /** @returns the id, or NONE. Words must have the host bits zero. */
@@ -59,8 +60,13 @@ export class PrefixTable {
 
   /** Finds or adds. A new id has no use yet: `retain` it, or it stays until somebody does. */
   add(length: number, w0: number, w1: number, w2: number, w3: number): PrefixId {
-    const found = this.find(length, w0, w1, w2, w3);
-    if (found !== NONE) return found;
+    if (this.count * 2 >= this.slots.length) this.rehash();
+    const mask = this.slots.length - 1;
+    let slot = hash(length, w0, w1, w2, w3) & mask;
+    for (; this.slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const found = this.slots[slot]! - 1;
+      if (this.equals(found, length, w0, w1, w2, w3)) return found as PrefixId;
+    }
     const id = this.free.pop() ?? (this.next++ as PrefixId);
     if (id >= this.lengths.length) this.grow();
     this.lengths[id] = length;
@@ -71,7 +77,7 @@ export class PrefixTable {
       this.w3[id] = w3;
     }
     this.uses[id] = 0;
-    this.insert(id);
+    this.slots[slot] = id + 1;
     this.count++;
     this.ofLength[length]!++;
     return id;
@@ -183,27 +189,25 @@ export class PrefixTable {
   }
 
   private grow(): void {
-    const size = this.lengths.length * 2;
-    this.lengths = grown(this.lengths, new Uint8Array(size));
-    this.w0 = grown(this.w0, new Uint32Array(size));
+    const last = this.lengths.length;
+    this.lengths = grown(this.lengths, last);
+    this.w0 = grown(this.w0, last);
     if (this.family === 'ipv6') {
-      this.w1 = grown(this.w1, new Uint32Array(size));
-      this.w2 = grown(this.w2, new Uint32Array(size));
-      this.w3 = grown(this.w3, new Uint32Array(size));
+      this.w1 = grown(this.w1, last);
+      this.w2 = grown(this.w2, last);
+      this.w3 = grown(this.w3, last);
     }
-    this.uses = grown(this.uses, new Uint32Array(size));
-    const ids = this.slots.filter((slot) => slot !== 0);
-    this.slots = new Int32Array(size * 2);
-    for (const id of ids) this.insert(id - 1);
+    this.uses = grown(this.uses, last);
+  }
+
+  private rehash(): void {
+    const before = this.slots;
+    this.slots = new Int32Array(before.length * 2);
+    for (let i = 0; i < before.length; i++) if (before[i] !== 0) this.insert(before[i]! - 1);
   }
 }
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-function grown<T extends Uint8Array | Uint32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
-}
 
 /** Multiplies and folds each word (constants of MurmurHash3's finalizer): neighbouring prefixes spread well. */
 function hash(length: number, w0: number, w1: number, w2: number, w3: number): number {

@@ -21,7 +21,7 @@ import {
   type RowId,
   type SentPathId,
 } from '../route/route.ts';
-import { grown } from './adj-rib-in.ts';
+import { grown } from './columns.ts';
 import type { Mutable, PrefixTable } from './prefix-table.ts';
 
 /** The table whose ids an update group works with: prefixes, or paths. Ids are counted, and free again after the last use. */

@@ -1,11 +1,11 @@
 // Peers whose routes leave alike share one Adj-RIB-Out: its changes are encoded once and the same octets go to every
-// member with room. A member that joins, or that lags too far, is fed alone from a pending set of its own, one entry
-// a prefix, and joins the others again when that is empty. So what a slow peer costs is bounded.
+// member with room. What a slow peer costs is bounded.                                                        [hot]
 //
-//   member in step     queue of shared chunks, each message once in memory however many members wait for it
-//   member behind      Set<prefix> to be compared with the group's Adj-RIB-Out when there is room
+//   member in step     queue of shared batches, each once in memory however many members wait for it
+//   member that joins  the same, and behind it a walk over the table, block by block; a block is encoded once for all who walk
+//   member behind      a bit for each row to be compared with the group's Adj-RIB-Out when there is room; no queue
 //
-// A chunk and a member's pending set hold uses of their prefixes, so that no id is given to another prefix meanwhile.
+// A queued batch and a member's bits hold uses of their prefixes, so that no id is given to another prefix meanwhile.
 // Where ADD-PATH was agreed on, a row is not a prefix but one path of it (RFC 7911): `Rows` is the table of either.
 
 import { FAMILY, type Family } from '../net/family.ts';
@@ -14,21 +14,21 @@ import { ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
 import type { WireContext } from '../wire/context.ts';
 import { encodeMessage } from '../wire/message.ts';
 import { encodeEndOfRib } from '../wire/update.ts';
-import { AdjRibOut, type Change } from './adj-rib-out.ts';
+import { AdjRibOut, type Target } from './adj-rib-out.ts';
 import type { AttributePool } from './attribute-pool.ts';
+import { ChangeList } from './change-list.ts';
+import { IdBitmap } from './columns.ts';
 import type { Rows } from './sent-paths.ts';
-import { Buckets, type Packed, UpdatePacker } from './update-packer.ts';
+import { type Batch, type PackerOut, UpdatePacker } from './update-packer.ts';
 
 /** Octets that may wait for a member before it is fed alone. */
 const QUEUE_LIMIT_OCTETS = 1 << 20;
 
-/** Prefixes of a member behind that are encoded at once: bounds one turn. */
-const BATCH = 4096;
+/** Rows of a member behind that are encoded at once: bounds one turn. */
+const FEED_ROWS = 4096;
 
-interface Chunk extends Packed {
-  /** Member queues that hold it. */
-  waiting: number;
-}
+/** Rows of a block, as a power of two. */
+const BLOCK_BITS = 12;
 
 /** Due when all that was there at the join has been sent (RFC 4724 §4); held back after a restart of ours (§4.1). */
 type EndOfRib = 'due' | 'held' | 'sent';
@@ -43,47 +43,68 @@ export interface Told {
   readonly refresh: Refresh;
 }
 
+/** Whole messages for a member. */
+export interface Taken {
+  readonly octets: Uint8Array[];
+  readonly messages: number;
+}
+
 class Member {
-  queue: Chunk[] = [];
+  queue: Batch[] = [];
+  /** Batches at the front of the queue that were taken. */
+  taken = 0;
   queuedOctets = 0;
   /** Undefined is in step. */
-  behind: Set<RowId> | undefined = new Set();
+  behind: IdBitmap<RowId> | undefined;
+  /** The walk over the table: next block, and where it ends. */
+  block = 0;
+  blocks = 0;
   endOfRib: EndOfRib = 'due';
   refresh: Refresh = 'none';
 
   constructor(readonly peer: PeerIndex) {}
+
+  get queued(): number {
+    return this.queue.length - this.taken;
+  }
+
+  get walks(): boolean {
+    return this.block < this.blocks;
+  }
 }
-
-/** What a prefix should look like to the members. Takes over one use of the attribute set. */
-export type Target = (prefix: RowId) => {
-  readonly attributes: AttributesId | typeof NONE;
-  readonly source: PeerIndex;
-};
-
-/** Did the peer have the route before, or shall it have it now? Of its own routes it is told nothing. */
-const concerns = ({ from, fromSource, to, toSource }: Change, peer: PeerIndex): boolean =>
-  (from !== NONE && fromSource !== peer) || (to !== NONE && toSource !== peer);
 
 export class UpdateGroup {
   readonly adjRibOut: AdjRibOut;
   private readonly members = new Map<PeerIndex, Member>();
   private readonly packer: UpdatePacker;
+  private readonly changes = new ChangeList();
+  /** Withdraws for one member alone: it is the source of a new best route, and had another's before. */
+  private readonly alone = new Map<PeerIndex, RowId[]>();
+  /** Blocks of the table as they were encoded for a walk; one that changes is dropped, and all when nobody walks. */
+  private readonly encodedBlocks = new Map<number, readonly Batch[]>();
+  private deliver: (batch: Batch) => void = () => {};
 
   /** @param tooLong  told of routes that fit no message (RFC 8654 §4): they are not advertised. */
   constructor(
     readonly family: Family,
     readonly context: WireContext,
     private readonly prefixes: Rows,
-    private readonly pool: AttributePool,
-    private readonly tooLong: (prefixes: readonly RowId[]) => void,
+    pool: AttributePool,
+    tooLong: (prefixes: readonly RowId[]) => void,
     private readonly queueLimitOctets = QUEUE_LIMIT_OCTETS,
   ) {
     this.adjRibOut = new AdjRibOut(prefixes, pool);
-    this.packer = new UpdatePacker(prefixes);
+    const out: PackerOut = { batch: (batch) => this.deliver(batch), tooLong };
+    this.packer = new UpdatePacker(prefixes, pool, context, out);
   }
 
   get size(): number {
     return this.members.size;
+  }
+
+  /** What was encoded so far, however many members it went to. */
+  get counters(): UpdatePacker['counters'] {
+    return this.packer.counters;
   }
 
   has(peer: PeerIndex): boolean {
@@ -99,24 +120,45 @@ export class UpdateGroup {
     member.endOfRib = told?.endOfRib ?? (holdEndOfRib ? 'held' : 'due');
     member.refresh = told?.refresh ?? 'none'; // all is sent once more by the join, so a begun one may end after it
     this.members.set(peer, member);
-    for (const prefix of told?.prefixes ?? []) this.owe(member, prefix);
-    this.resendTo(member);
+    // Encoded while its routes were nobody's here: from now on there is one that must not be told.
+    if (this.adjRibOut.countOfSource(peer) > 0) this.encodedBlocks.clear();
+    if (told === undefined) return this.walkAll(member);
+    member.behind = new IdBitmap();
+    for (const row of told.prefixes) this.owe(member, row);
+    this.adjRibOut.forEach((row) => {
+      if (this.adjRibOut.sourceOf(row) !== peer) this.owe(member, row);
+    });
   }
 
-  /** @returns what the member may have been told, for the caller to release. */
-  leave(peer: PeerIndex): Told {
+  /** The member's session is over. */
+  leave(peer: PeerIndex): void {
     const member = this.member(peer);
-    const told = new Set<RowId>(member.behind);
-    this.adjRibOut.forEach((prefix) => {
-      if (this.adjRibOut.sourceOf(prefix) !== peer) told.add(prefix);
-    });
-    for (const chunk of member.queue) for (const prefix of chunk.prefixes) told.add(prefix);
-    for (const prefix of told) this.prefixes.retain(prefix);
     this.dropQueue(member);
-    for (const prefix of member.behind ?? []) this.prefixes.release(prefix);
+    member.behind?.forEach((row) => this.prefixes.release(row));
     this.members.delete(peer);
-    if (this.members.size === 0) this.adjRibOut.clear();
-    return { prefixes: [...told], endOfRib: member.endOfRib, refresh: member.refresh };
+    if (this.members.size > 0) return this.forgetBlocks();
+    this.encodedBlocks.clear();
+    this.adjRibOut.clear();
+  }
+
+  /** The member goes to another group. @returns what it may have been told, for the caller to release. */
+  move(peer: PeerIndex): Told {
+    const member = this.member(peer);
+    const told = new IdBitmap<RowId>();
+    const add = (row: RowId) => {
+      if (told.add(row)) this.prefixes.retain(row);
+    };
+    member.behind?.forEach(add);
+    this.adjRibOut.forEach((row) => {
+      if (this.adjRibOut.sourceOf(row) !== peer) add(row);
+    });
+    for (let i = member.taken; i < member.queue.length; i++)
+      for (const row of member.queue[i]!.rows) add(row as RowId);
+    const prefixes: RowId[] = [];
+    told.forEach((row) => prefixes.push(row));
+    const { endOfRib, refresh } = member;
+    this.leave(peer);
+    return { prefixes, endOfRib, refresh };
   }
 
   /**
@@ -127,90 +169,89 @@ export class UpdateGroup {
   resend(peer: PeerIndex, bracketed = false): void {
     const member = this.member(peer);
     if (bracketed && member.endOfRib === 'sent' && member.refresh === 'none') member.refresh = 'due';
-    this.fallBehind(member);
-    this.resendTo(member);
+    this.walkAll(member);
   }
 
   releaseEndOfRib(): void {
     for (const member of this.members.values()) if (member.endOfRib === 'held') member.endOfRib = 'due';
   }
 
-  mark(prefix: RowId): void {
-    this.adjRibOut.mark(prefix);
+  mark(row: RowId): void {
+    this.adjRibOut.mark(row);
   }
 
-  /** Brings the Adj-RIB-Out up to date and gives every member what changed. */
-  flush(target: Target): void {
-    for (const member of this.members.values()) if (member.behind?.size === 0) this.catchUp(member);
+  /** Brings the Adj-RIB-Out up to date, by at most `limit` rows, and gives every member what changed. */
+  flush(target: Target, limit: number): void {
+    for (const member of this.members.values()) if (member.behind?.size === 0) member.behind = undefined;
     if (this.adjRibOut.pendingSize === 0) return;
-    const forAll = new Buckets();
-    const forOne = new Map<PeerIndex, RowId[]>();
-    const inStep = [...this.members.values()].some((member) => member.behind === undefined);
-    this.adjRibOut.update(target, (change) => {
-      for (const member of this.members.values())
-        if (member.behind !== undefined && concerns(change, member.peer)) this.owe(member, change.prefix);
-      if (!inStep) return;
-      this.prefixes.retain(change.prefix); // until it is encoded
-      this.sort(change, forAll, forOne);
-    });
-    forAll.forEach((attributes, source, prefixes) => this.pack(attributes, source, prefixes));
-    for (const [peer, prefixes] of forOne) this.packFor(peer, prefixes);
-    forAll.forEach((_attributes, _source, prefixes) => {
-      for (const prefix of prefixes) this.prefixes.release(prefix);
-    });
+    const behind: Member[] = [];
+    for (const member of this.members.values()) if (member.behind !== undefined) behind.push(member);
+    const inStep = behind.length < this.members.size;
+    this.adjRibOut.update(
+      target,
+      (row, from, fromSource, to, toSource) => {
+        if (this.encodedBlocks.size > 0) this.encodedBlocks.delete(row >>> BLOCK_BITS);
+        for (const member of behind) {
+          const { peer } = member;
+          // Did it have the route before, or shall it have it now? Of its own routes it is told nothing.
+          if ((from !== NONE && fromSource !== peer) || (to !== NONE && toSource !== peer))
+            this.owe(member, row);
+        }
+        if (!inStep) return;
+        this.prefixes.retain(row); // until it is encoded
+        this.sort(row, from, fromSource, to, toSource);
+      },
+      limit,
+    );
+    const rows = this.changes.allRows();
+    this.deliver = (batch) => this.deliverToAll(batch);
+    this.pack(this.changes);
+    for (const [peer, withdrawn] of this.alone) this.withdrawFrom(this.member(peer), withdrawn);
+    this.alone.clear();
+    for (const row of rows) this.prefixes.release(row as RowId);
   }
 
   /** Is there something that `take` would give? */
   hasWork(peer: PeerIndex): boolean {
     const member = this.members.get(peer);
     if (member === undefined) return false;
-    if (member.queue.length > 0 || (member.behind?.size ?? 0) > 0) return true;
+    if (member.queued > 0 || (member.behind?.size ?? 0) > 0 || member.walks) return true;
     if (member.refresh !== 'none') return true;
     return member.endOfRib === 'due' && this.adjRibOut.pendingSize === 0;
   }
 
   /** Messages for a member, at most about `roomOctets`; the last may exceed it. */
-  take(peer: PeerIndex, roomOctets: number): Uint8Array[] {
+  take(peer: PeerIndex, roomOctets: number): Taken {
     const member = this.member(peer);
-    const out: Uint8Array[] = [];
-    let room = roomOctets;
-    const add = (octets: Uint8Array) => {
-      out.push(octets);
-      room -= octets.length;
-    };
-    if (member.refresh === 'due' && room > 0) {
+    const out = new Outgoing(peer, roomOctets);
+    if (member.refresh === 'due' && out.room > 0) {
       member.refresh = 'begun';
-      add(this.refreshMark(ROUTE_REFRESH_SUBTYPE.BORR));
+      out.message(this.refreshMark(ROUTE_REFRESH_SUBTYPE.BORR));
     }
     if (member.behind !== undefined) {
-      while (room > 0 && member.behind.size > 0) this.feed(member, room, add);
+      while (out.room > 0 && member.behind.size > 0) this.feed(member, out);
       if (member.behind.size > 0) return out;
-      this.catchUp(member);
-    } else {
-      let taken = 0;
-      while (room > 0 && taken < member.queue.length) add(this.dequeued(member, member.queue[taken++]!));
-      member.queue.splice(0, taken);
+      member.behind = undefined;
     }
+    while (out.room > 0 && member.queued > 0) out.batch(this.dequeue(member));
+    // The queue is empty: what the table has now is later than all that was sent.
+    while (out.room > 0 && member.queued === 0 && member.walks) this.walk(member, out);
     // What is still to be packed belongs before the marker.
-    const complete = member.queue.length === 0 && this.adjRibOut.pendingSize === 0;
-    if (member.refresh === 'begun' && complete && room > 0) {
+    const complete = member.queued === 0 && !member.walks && this.adjRibOut.pendingSize === 0;
+    if (member.refresh === 'begun' && complete && out.room > 0) {
       member.refresh = 'none';
-      add(this.refreshMark(ROUTE_REFRESH_SUBTYPE.EORR));
+      out.message(this.refreshMark(ROUTE_REFRESH_SUBTYPE.EORR));
     }
-    if (member.endOfRib === 'due' && complete && room > 0) {
+    if (member.endOfRib === 'due' && complete && out.room > 0) {
       member.endOfRib = 'sent';
-      add(encodeEndOfRib(this.family));
+      out.message(encodeEndOfRib(this.family));
     }
     return out;
   }
 
   /** Prefixes that the member has been told, or will be with what is queued. */
   advertisedTo(peer: PeerIndex): number {
-    let count = 0;
-    this.adjRibOut.forEach((prefix) => {
-      if (this.adjRibOut.sourceOf(prefix) !== peer) count++;
-    });
-    return count;
+    return this.adjRibOut.size - this.adjRibOut.countOfSource(peer);
   }
 
   private refreshMark(subtype: number): Uint8Array {
@@ -224,105 +265,170 @@ export class UpdateGroup {
   }
 
   /** Which members hear what: see AdjRibOut on sources. */
-  private sort(change: Change, forAll: Buckets, forOne: Map<PeerIndex, RowId[]>): void {
-    const source = change.to === NONE ? change.fromSource : change.toSource;
-    forAll.add(change.to, this.members.has(source) ? source : NONE, change.prefix);
-    const had = change.from !== NONE && change.fromSource !== change.toSource;
-    if (change.to !== NONE && had && this.members.has(change.toSource)) {
-      const list = forOne.get(change.toSource);
-      if (list === undefined) forOne.set(change.toSource, [change.prefix]);
-      else list.push(change.prefix);
-    }
+  private sort(
+    row: RowId,
+    from: AttributesId | typeof NONE,
+    fromSource: PeerIndex,
+    to: AttributesId | typeof NONE,
+    toSource: PeerIndex,
+  ): void {
+    const source = to === NONE ? fromSource : toSource;
+    this.changes.add(this.members.has(source) ? source : (NONE as PeerIndex), to, row);
+    if (to === NONE || from === NONE || fromSource === toSource || !this.members.has(toSource)) return;
+    const rows = this.alone.get(toSource);
+    if (rows === undefined) this.alone.set(toSource, [row]);
+    else rows.push(row);
   }
 
-  private pack(attributes: number, except: PeerIndex, prefixes: readonly RowId[]): void {
-    const deliver = (packed: Packed) => {
-      const chunk: Chunk = { ...packed, waiting: 0 };
-      for (const member of this.members.values()) if (member.peer !== except) this.enqueue(member, chunk);
-    };
-    if (attributes === NONE) return this.packer.withdraw(prefixes, this.context, deliver);
-    const set = this.pool.get(attributes as AttributesId);
-    if (!this.packer.announce(set.attributes, prefixes, this.context, deliver)) {
-      this.tooLong(prefixes);
-      this.packer.withdraw(prefixes, this.context, deliver);
-    }
+  private deliverToAll(batch: Batch): void {
+    const { segments } = batch;
+    const only = segments.length === 1 ? segments[0]!.except : NONE;
+    for (const member of this.members.values()) if (member.peer !== only) this.enqueue(member, batch);
   }
 
-  /** A member that is the source of a new best route had another's route for it before. */
-  private packFor(peer: PeerIndex, prefixes: readonly RowId[]): void {
-    const member = this.member(peer);
-    this.packer.withdraw(prefixes, this.context, (packed) => this.enqueue(member, { ...packed, waiting: 0 }));
+  private withdrawFrom(member: Member, rows: readonly RowId[]): void {
+    this.deliver = (batch) => this.enqueue(member, batch);
+    this.packer.begin(NONE);
+    this.packer.withdraw(Int32Array.from(rows), rows.length);
+    this.packer.end();
   }
 
-  private enqueue(member: Member, chunk: Chunk): void {
+  private enqueue(member: Member, batch: Batch): void {
     if (member.behind !== undefined) {
-      for (const prefix of chunk.prefixes) this.owe(member, prefix);
+      // It has fallen behind since the flush began.
+      for (const row of batch.rows) this.owe(member, row as RowId);
       return;
     }
-    if (chunk.waiting++ === 0) for (const prefix of chunk.prefixes) this.prefixes.retain(prefix);
-    member.queue.push(chunk);
-    member.queuedOctets += chunk.octets.length;
+    if (batch.waiting++ === 0) for (const row of batch.rows) this.prefixes.retain(row as RowId);
+    member.queue.push(batch);
+    member.queuedOctets += batch.octets.length;
     if (member.queuedOctets > this.queueLimitOctets) this.fallBehind(member);
   }
 
-  private dequeued(member: Member, chunk: Chunk): Uint8Array {
-    member.queuedOctets -= chunk.octets.length;
-    if (--chunk.waiting === 0) for (const prefix of chunk.prefixes) this.prefixes.release(prefix);
-    return chunk.octets;
+  private dequeue(member: Member): Batch {
+    const batch = member.queue[member.taken++]!;
+    if (member.taken === member.queue.length) {
+      member.queue = [];
+      member.taken = 0;
+    }
+    member.queuedOctets -= batch.octets.length;
+    if (--batch.waiting === 0) for (const row of batch.rows) this.prefixes.release(row as RowId);
+    return batch;
   }
 
-  /** From its queue to a pending set: one entry a prefix, whatever happens to it from now on. */
+  /** From its queue to bits: one a row, whatever happens to it from now on. */
   private fallBehind(member: Member): void {
-    if (member.behind !== undefined) return;
-    member.behind = new Set();
-    for (const chunk of member.queue) for (const prefix of chunk.prefixes) this.owe(member, prefix);
+    member.behind = new IdBitmap();
+    for (let i = member.taken; i < member.queue.length; i++)
+      for (const row of member.queue[i]!.rows) this.owe(member, row as RowId);
     this.dropQueue(member);
   }
 
   private dropQueue(member: Member): void {
-    for (const chunk of member.queue) this.dequeued(member, chunk);
-    member.queue = [];
+    while (member.queued > 0) this.dequeue(member);
   }
 
-  private catchUp(member: Member): void {
-    member.behind = undefined;
+  private owe(member: Member, row: RowId): void {
+    if (member.behind?.add(row)) this.prefixes.retain(row);
   }
 
-  private owe(member: Member, prefix: RowId): void {
-    if (member.behind === undefined || member.behind.has(prefix)) return;
-    this.prefixes.retain(prefix);
-    member.behind.add(prefix);
+  private walkAll(member: Member): void {
+    member.block = 0;
+    member.blocks = this.adjRibOut.size === 0 ? 0 : ((this.adjRibOut.end - 1) >>> BLOCK_BITS) + 1;
   }
 
-  private resendTo(member: Member): void {
-    this.adjRibOut.forEach((prefix) => {
-      if (this.adjRibOut.sourceOf(prefix) !== member.peer) this.owe(member, prefix);
-    });
-  }
-
-  /** A batch of what a member is behind, encoded for it alone from the state that the group has now. */
-  private feed(member: Member, roomOctets: number, add: (octets: Uint8Array) => void): void {
-    const behind = member.behind!;
-    const buckets = new Buckets();
-    const limit = Math.min(BATCH, Math.max(64, Math.ceil(roomOctets / 8)));
-    const batch: RowId[] = [];
-    for (const prefix of behind) {
-      if (batch.length === limit) break;
-      batch.push(prefix);
-      const own = this.adjRibOut.sourceOf(prefix) === member.peer;
-      buckets.add(own ? NONE : this.adjRibOut.attributesOf(prefix), NONE, prefix);
+  /** The next block of the table, encoded when nobody has walked over it since it changed. */
+  private walk(member: Member, out: Outgoing): void {
+    const block = member.block++;
+    let batches = this.encodedBlocks.get(block);
+    if (batches === undefined) {
+      batches = this.encodeBlock(block);
+      this.encodedBlocks.set(block, batches);
     }
-    const deliver = ({ octets }: Packed) => add(octets);
-    buckets.forEach((attributes, _source, prefixes) => {
-      if (attributes === NONE) return this.packer.withdraw(prefixes, this.context, deliver);
-      const set = this.pool.get(attributes as AttributesId);
-      if (this.packer.announce(set.attributes, prefixes, this.context, deliver)) return;
-      this.tooLong(prefixes);
-      this.packer.withdraw(prefixes, this.context, deliver);
-    });
-    for (const prefix of batch) {
-      behind.delete(prefix);
-      this.prefixes.release(prefix);
+    for (const batch of batches) out.batch(batch);
+    if (!member.walks) this.forgetBlocks();
+  }
+
+  private forgetBlocks(): void {
+    if (this.encodedBlocks.size === 0) return;
+    for (const member of this.members.values()) if (member.walks) return;
+    this.encodedBlocks.clear();
+  }
+
+  private encodeBlock(block: number): readonly Batch[] {
+    const { adjRibOut } = this;
+    const end = Math.min(adjRibOut.end, (block + 1) << BLOCK_BITS);
+    const changes = new ChangeList();
+    for (let row = (block << BLOCK_BITS) as RowId; row < end; row++) {
+      const set = adjRibOut.attributesOf(row);
+      if (set === NONE) continue;
+      const source = adjRibOut.sourceOf(row);
+      changes.add(this.members.has(source) ? source : (NONE as PeerIndex), set, row);
     }
+    const batches: Batch[] = [];
+    this.deliver = (batch) => batches.push(batch);
+    this.pack(changes);
+    return batches;
+  }
+
+  /** A part of what a member is behind, encoded for it alone from the state that the group has now. */
+  private feed(member: Member, out: Outgoing): void {
+    const limit = Math.min(FEED_ROWS, Math.max(64, Math.ceil(out.room / 8)));
+    const changes = new ChangeList();
+    const rows: RowId[] = [];
+    while (rows.length < limit) {
+      const row = member.behind!.take() as RowId;
+      if (row === NONE) break;
+      rows.push(row);
+      const own = this.adjRibOut.sourceOf(row) === member.peer;
+      changes.add(NONE, own ? NONE : this.adjRibOut.attributesOf(row), row);
+    }
+    this.deliver = (batch) => out.batch(batch);
+    this.pack(changes);
+    for (const row of rows) this.prefixes.release(row);
+  }
+
+  private pack(changes: ChangeList): void {
+    changes.drain((except, set, rows, count) => {
+      this.packer.begin(except);
+      if (set === NONE) this.packer.withdraw(rows, count);
+      else this.packer.announce(set as AttributesId, rows, count);
+    });
+    this.packer.end();
+  }
+}
+
+/** What one member takes: batches without its own segments. */
+class Outgoing implements Taken {
+  readonly octets: Uint8Array[] = [];
+  messages = 0;
+
+  constructor(
+    private readonly peer: PeerIndex,
+    public room: number,
+  ) {}
+
+  message(octets: Uint8Array): void {
+    this.add(octets, 1);
+  }
+
+  batch({ octets, segments, messages }: Batch): void {
+    let from = 0;
+    let left = messages;
+    for (const segment of segments) {
+      if (segment.except !== this.peer) continue;
+      if (segment.start > from) this.add(octets.subarray(from, segment.start), 0);
+      from = segment.end;
+      left -= segment.messages;
+    }
+    this.messages += left;
+    if (from === 0) this.add(octets, 0);
+    else if (from < octets.length) this.add(octets.subarray(from), 0);
+  }
+
+  private add(octets: Uint8Array, messages: number): void {
+    this.octets.push(octets);
+    this.room -= octets.length;
+    this.messages += messages;
   }
 }

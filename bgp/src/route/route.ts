@@ -13,6 +13,8 @@ export type PeerIndex = number & { readonly __brand: 'PeerIndex' };
 export type SentPathId = number & { readonly __brand: 'SentPathId' };
 /** What an update group announces or withdraws as one: a prefix, or with ADD-PATH one path of a prefix. */
 export type RowId = number & { readonly __brand: 'PrefixId' | 'SentPathId' };
+/** A next hop that some attribute set has, in NextHops. */
+export type NextHopId = number & { readonly __brand: 'NextHopId' };
 /** Index of one path of one prefix in AdjRibIn. */
 export type PathId = number & { readonly __brand: 'PathId' };
 

@@ -27,6 +27,8 @@ export interface SpeakerConfig {
   readonly maxPaths: number;
   /** The external route in use stays, where only a BGP Identifier speaks for another (RFC 5004); absent is no. */
   readonly preferOldest?: boolean;
+  /** Forward outputs are wanted; absent is yes. A speaker that only reflects routes has nothing to do with them. */
+  readonly forwards?: boolean;
   /** How long the start waits for peers that do not come up, before routes of an earlier run are given up. */
   readonly deferralSeconds: number;
 }

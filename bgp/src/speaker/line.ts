@@ -20,6 +20,8 @@ export interface Line {
   framer: Framer;
   /** Whole messages to be sent before any UPDATE. */
   control: Uint8Array[];
+  /** When the hold timer was restarted by an UPDATE that was read in place. */
+  heardAt: Millis;
   /** SendHoldTimer: since when octets have been waiting for the peer's TCP (RFC 9687). */
   sendHoldAt: Millis;
   remoteOpen: Open | undefined;
@@ -39,6 +41,7 @@ export const newLine = (session: Session): Line => ({
   openedBy: 'us',
   framer: new Framer(),
   control: [],
+  heardAt: NEVER,
   sendHoldAt: NEVER,
   remoteOpen: undefined,
   localAddress: undefined,

@@ -1,82 +1,157 @@
 // What becomes of an attribute set on its way to an update group: the rules of propagation first, then export policy on
 // the result, so that policy sees what a peer would. Remembered for the time of a flush: many prefixes share a set.
 
-import type { Address } from '../net/address.ts';
+import { ipv4FromNumber } from '../net/address.ts';
 import { applyActions } from '../policy/actions.ts';
 import type { CompiledPolicy, PreparedPolicy } from '../policy/evaluate.ts';
+import type { RouteFacts } from '../policy/match.ts';
 import type { Action } from '../policy/policy.ts';
-import { type Destination, forbidden, outgoing, sendable } from '../policy/propagation.ts';
-import type { AttributePool, AttributeSet } from '../rib/attribute-pool.ts';
+import { type Destination, forbidden, outgoing, reflects, sendable } from '../policy/propagation.ts';
+import type { AttributePool } from '../rib/attribute-pool.ts';
+import type { HeardSets } from '../rib/heard-sets.ts';
 import type { PeerFacts } from '../rib/loc-rib.ts';
+import type { NextHops } from '../rib/next-hop.ts';
+import { type AttributesId, type NextHopId, NONE, type RouteSource } from '../route/route.ts';
 import type { PathAttributes } from '../wire/attribute/path-attributes.ts';
+import { FastPropagation } from './fast-propagation.ts';
 
 export interface OutboundSide {
   readonly destination: Destination;
   readonly policy: CompiledPolicy;
 }
 
-/** A set from one peer, on its way to one kind of destination. */
-export interface Departure {
-  /** The rule that keeps it here, whatever policy says. */
-  readonly forbidden: string | undefined;
-  readonly policy: PreparedPolicy;
-  /** As policy sees it. */
-  readonly attributes: PathAttributes;
-  /** By the actions of policy. */
-  readonly made: Map<readonly Action[], AttributeSet>;
+export interface OutboundTables {
+  readonly heard: HeardSets;
+  readonly told: AttributePool;
+  readonly nextHops: NextHops;
 }
 
-export class Outbound {
-  private readonly departures = new Map<string, Departure>();
+/** A set from one peer, on its way to one kind of destination. */
+export class Departure implements RouteFacts {
+  /** As it leaves without any action of policy. */
+  plain: AttributesId | typeof NONE = NONE;
+  /** By the actions of policy. */
+  made: Map<readonly Action[], AttributesId> | undefined;
+  private readonly prepared: PreparedPolicy;
+  private value: PathAttributes | undefined;
 
-  /** @param interfaceOf  the interface that a next hop goes out by. */
+  /** @param forbidden  the rule that keeps it here, whatever policy says. */
   constructor(
-    private readonly told: AttributePool,
-    private readonly interfaceOf: (nextHop: Address) => string | undefined,
-  ) {}
+    private readonly tables: OutboundTables,
+    private readonly side: OutboundSide,
+    private readonly set: AttributesId,
+    private readonly facts: PeerFacts,
+    readonly forbidden: string | undefined,
+  ) {
+    this.prepared = side.policy.prepare(this);
+  }
+
+  get policy(): PreparedPolicy {
+    return this.prepared;
+  }
+
+  /** As policy sees it: with LOCAL_PREF, which external peers are not told. */
+  get attributes(): PathAttributes {
+    this.value ??= outgoing(
+      this.tables.heard.attributes(this.set),
+      this.facts.source,
+      ipv4FromNumber(this.facts.identifier),
+      this.side.destination,
+    );
+    return this.value;
+  }
+
+  get source(): RouteSource['kind'] {
+    return this.facts.source.kind;
+  }
+
+  get fromPeer() {
+    return this.facts.source.kind === 'local' ? undefined : this.facts.address;
+  }
+
+  get peerType(): 'internal' | 'external' {
+    return this.side.destination.peerType;
+  }
+
+  get interface(): string | undefined {
+    const nextHop = this.tables.heard.nextHop(this.set);
+    return nextHop === NONE ? undefined : this.tables.nextHops.interfaceOf(nextHop as NextHopId);
+  }
+}
+
+/** More peers than there can be. */
+const PEERS = 0x10000;
+
+export class Outbound {
+  private readonly departures = new Map<number, Departure>();
+  private readonly fast: FastPropagation;
+  /** Prefixes of one set often come one after the other. */
+  private lastKey = -1;
+  private last: Departure | undefined;
+
+  constructor(
+    private readonly tables: OutboundTables,
+    private readonly side: OutboundSide,
+  ) {
+    this.fast = new FastPropagation(tables.heard, tables.told, side.destination);
+  }
 
   /** @param set  as it is in the Loc-RIB. */
-  departure(set: AttributeSet, facts: PeerFacts, { destination, policy }: OutboundSide): Departure {
-    const { source, bgpIdentifier, address } = facts;
-    const key = `${set.id} ${source.peer}`;
+  departure(set: AttributesId, facts: PeerFacts): Departure {
+    const key = set * PEERS + facts.source.peer;
+    if (key === this.lastKey) return this.last!;
     let departure = this.departures.get(key);
     if (departure === undefined) {
-      const attributes = outgoing(set.attributes, source, bgpIdentifier, destination);
-      departure = {
-        forbidden: forbidden(set.attributes, source, destination),
-        policy: policy.prepare({
-          attributes,
-          source: source.kind,
-          fromPeer: source.kind === 'local' ? undefined : address,
-          peerType: destination.peerType,
-          interface: set.nextHop === undefined ? undefined : this.interfaceOf(set.nextHop),
-        }),
-        attributes,
-        made: new Map(),
-      };
+      departure = new Departure(this.tables, this.side, set, facts, this.forbidden(set, facts));
       this.departures.set(key, departure);
     }
+    this.lastKey = key;
+    this.last = departure;
     return departure;
   }
 
   /** The set to send. It is held until `forget`. */
   result(
-    { attributes, made }: Departure,
+    departure: Departure,
+    set: AttributesId,
+    facts: PeerFacts,
     actions: readonly Action[],
-    destination: Destination,
-  ): AttributeSet {
-    let result = made.get(actions);
+  ): AttributesId {
+    const { told } = this.tables;
+    const { destination } = this.side;
+    if (actions.length === 0) {
+      if (departure.plain !== NONE) return departure.plain as AttributesId;
+      const quick = this.fast.outgoing(set, facts.source, facts.identifier);
+      departure.plain = quick === NONE ? told.intern(sendable(departure.attributes, destination)) : quick;
+      return departure.plain as AttributesId;
+    }
+    departure.made ??= new Map();
+    let result = departure.made.get(actions);
     if (result === undefined) {
-      result = this.told.intern(sendable(applyActions(attributes, actions), destination));
-      made.set(actions, result);
+      result = told.intern(sendable(applyActions(departure.attributes, actions), destination));
+      departure.made.set(actions, result);
     }
     return result;
   }
 
   forget(): void {
-    for (const { made } of this.departures.values()) {
-      for (const set of made.values()) this.told.release(set.id);
+    const { told } = this.tables;
+    for (const { plain, made } of this.departures.values()) {
+      if (plain !== NONE) told.release(plain as AttributesId);
+      if (made !== undefined) for (const set of made.values()) told.release(set);
     }
     this.departures.clear();
+    this.lastKey = -1;
+    this.last = undefined;
+  }
+
+  /** As `forbidden` of propagation.ts; the set is only looked into where its marks give a reason. */
+  private forbidden(set: AttributesId, { source }: PeerFacts): string | undefined {
+    const { heard } = this.tables;
+    const { destination: to } = this.side;
+    const ordinary = to.role === undefined && !heard.hasWellKnownCommunity(set);
+    if (ordinary && (source.kind !== 'internal' || to.peerType !== 'internal' || reflects(source, to)))
+      return undefined;
+    return forbidden(heard.attributes(set), source, to);
   }
 }

@@ -10,12 +10,13 @@ import { type Event, errorEvent, notificationEvent } from '../session/event.ts';
 import { dueEvent, incomingSession, newSession, type Step, sessionDeadline, step } from '../session/fsm.ts';
 import { type LocalOffer, localOpen, type Negotiated, negotiate } from '../session/negotiate.ts';
 import type { Session, SessionTimers } from '../session/state.ts';
-import { CEASE, ERROR_CODE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
-import { INITIAL_CONTEXT } from '../wire/context.ts';
+import { CEASE, ERROR_CODE, MESSAGE_TYPE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
+import { INITIAL_CONTEXT, type WireContext } from '../wire/context.ts';
 import type { Frame } from '../wire/framer.ts';
 import { type Decoded, decodeMessage, encodeMessage, type Message } from '../wire/message.ts';
 import { describeNotification, hardReset, type Notification, notification } from '../wire/notification.ts';
 import type { Open } from '../wire/open.ts';
+import type { PlainUpdate } from '../wire/plain-update.ts';
 import type { ConnectionId, PeerConfig } from './input.ts';
 import type { PeerCounters, SessionState } from './inspect.ts';
 import {
@@ -40,6 +41,10 @@ export interface PeerHost {
   readonly random: () => number;
   readonly sessionUp: (peer: Peer, agreed: Negotiated, now: Millis) => void;
   readonly sessionDown: (peer: Peer, agreed: Negotiated, end: End, now: Millis) => void;
+  /** Reads UPDATEs, one after the other. */
+  readonly plain: PlainUpdate;
+  /** `plain` has read an UPDATE of an established session. */
+  readonly plainUpdate: (peer: Peer, context: WireContext, now: Millis) => void;
   /** UPDATE and ROUTE-REFRESH of an established session. */
   readonly message: (peer: Peer, message: Message, now: Millis) => void;
 }
@@ -228,6 +233,7 @@ export class Peer {
         return;
       }
       this.counters.messagesReceived++;
+      if (framed.type === MESSAGE_TYPE.UPDATE && this.plainUpdate(line, framed.body, now)) continue;
       const decoded = this.decode(line, framed);
       if (decoded.ok) this.message(line, decoded.message, now);
       else this.happen(line, errorEvent(decoded.error), now);
@@ -278,6 +284,23 @@ export class Peer {
     const { afi, safi } = FAMILY[family];
     const request = { type: 'RouteRefresh', afi, safi, subtype: ROUTE_REFRESH_SUBTYPE.NORMAL } as const;
     this.send(this.primary, encodeMessage(request, contextOf(this.primary)));
+  }
+
+  /** The hold timer restarts as for every UPDATE, once for all that came at the same time. */
+  private plainUpdate(line: Line, body: Uint8Array, now: Millis): boolean {
+    const { session } = line;
+    if (session.state !== 'Established' || this.config.role !== undefined) return false;
+    const { context } = session.agreed;
+    try {
+      if (!this.host.plain.read(body, context)) return false;
+    } catch {
+      return false; // a bug, which `decode` reports if it has it too
+    }
+    this.counters.updatesReceived++;
+    if (line.heardAt !== now) this.happen(line, { type: 'UpdateMsg' }, now);
+    line.heardAt = now;
+    this.host.plainUpdate(this, context, now);
+    return true;
   }
 
   /** A bug in a decoder costs this peer its session and nobody else: nothing has changed yet. */

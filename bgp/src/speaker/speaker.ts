@@ -11,7 +11,9 @@ import { type Millis, NEVER } from '../net/time.ts';
 import { exportPolicy, importPolicy } from '../policy/built-in.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/evaluate.ts';
 import { received } from '../policy/propagation.ts';
+import { MAX_PEERS } from '../rib/adj-rib-in.ts';
 import { AttributePool } from '../rib/attribute-pool.ts';
+import { HeardSets } from '../rib/heard-sets.ts';
 import { LOCAL_ADDRESS, type PeerFacts } from '../rib/loc-rib.ts';
 import { NextHops } from '../rib/next-hop.ts';
 import {
@@ -25,13 +27,16 @@ import {
 import type { End } from '../session/action.ts';
 import type { LocalOffer, Negotiated } from '../session/negotiate.ts';
 import { CEASE, ERROR_CODE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
-import { INITIAL_CONTEXT } from '../wire/context.ts';
+import { INITIAL_CONTEXT, type WireContext } from '../wire/context.ts';
 import { encodeMessage, type Message } from '../wire/message.ts';
 import { type Notification, notification, shutdownCommunication } from '../wire/notification.ts';
+import { PlainUpdate } from '../wire/plain-update.ts';
 import type { RouteRefresh } from '../wire/route-refresh.ts';
 import type { Update } from '../wire/update.ts';
+import type { ImportSide } from './arrival.ts';
 import { importDiffers, needsReset } from './changes.ts';
 import { DynamicPeers, isTemplate, madeFrom } from './dynamic-peers.ts';
+import type { ExportSide } from './exports.ts';
 import {
   Deferral,
   type Retention,
@@ -47,7 +52,7 @@ import type { Output } from './output.ts';
 import { Peer, type PeerHost } from './peer.ts';
 import { peerView } from './peer-view.ts';
 import { Refreshes } from './refresh.ts';
-import { type ExportSide, type ImportSide, Routing } from './routing.ts';
+import { Routing } from './routing.ts';
 
 /** A peer with what the tables know it by. */
 interface Member {
@@ -70,12 +75,10 @@ export class Speaker {
   private readonly facts: PeerFacts[] = [];
   private readonly connections = new Map<ConnectionId, Peer>();
   private readonly nextHops = new NextHops();
-  private readonly heard = new AttributePool(
-    ({ nextHop }) => nextHop && this.nextHops.retain(nextHop),
-    ({ nextHop }) => nextHop && this.nextHops.release(nextHop),
-  );
+  private readonly heard = new HeardSets(this.nextHops);
   private readonly told = new AttributePool();
   private readonly routing: Readonly<Record<Family, Routing>>;
+  private readonly plain = new PlainUpdate();
   private outputs: Output[] = [];
   private readonly forwarding = new Map<Prefix, { family: Family; route: ForwardingRoute | undefined }>();
   private deferral: Deferral | undefined;
@@ -89,7 +92,12 @@ export class Speaker {
   private readonly upBefore = new Set<PeerId>();
 
   constructor() {
-    this.facts[LOCAL] = { source: LOCAL_SOURCE, bgpIdentifier: LOCAL_ADDRESS, address: LOCAL_ADDRESS };
+    this.facts[LOCAL] = {
+      source: LOCAL_SOURCE,
+      bgpIdentifier: LOCAL_ADDRESS,
+      identifier: 0,
+      address: LOCAL_ADDRESS,
+    };
     this.byIndex[LOCAL] = undefined;
     this.routing = { ipv4: this.newRouting('ipv4'), ipv6: this.newRouting('ipv6') };
   }
@@ -108,9 +116,9 @@ export class Speaker {
       case 'RemovePeer':
         return this.removePeer(input.peer, now);
       case 'Originate':
-        return this.routing[familyOfRoute(input.route.prefix)].originate(input.route);
+        return this.routing[familyOfRoute(input.route.prefix)].inbound.originate(input.route);
       case 'WithdrawOriginated':
-        return this.routing[familyOfRoute(input.prefix)].withdrawOriginated(input.prefix);
+        return this.routing[familyOfRoute(input.prefix)].inbound.withdrawOriginated(input.prefix);
       case 'Connected':
         return this.connections
           .get(input.connection)
@@ -175,18 +183,26 @@ export class Speaker {
     let room = roomOctets - messages.reduce((sum, octets) => sum + octets.length, 0);
     for (const family of FAMILIES) {
       if (room <= 0) break;
-      for (const octets of this.routing[family].take(member.index, room)) {
+      const taken = this.routing[family].exports.take(member.index, room);
+      if (taken === undefined) continue;
+      for (const octets of taken.octets) {
         messages.push(octets);
         room -= octets.length;
-        peer.counters.updatesSent++;
-        peer.counters.messagesSent++;
       }
+      peer.counters.updatesSent += taken.messages;
+      peer.counters.messagesSent += taken.messages;
     }
     return messages;
   }
 
+  /** A change was too large for one turn: `take` goes on with it. */
+  get hasBacklog(): boolean {
+    return this.routing.ipv4.hasBacklog || this.routing.ipv6.hasBacklog;
+  }
+
   /** When a Tick is due; NEVER when nothing waits for time to pass. */
   nextDeadline(): Millis {
+    if (this.hasBacklog) return 0;
     let next = this.deferral?.deadline() ?? NEVER;
     for (const { peer, retention, refreshes } of this.members.values()) {
       next = Math.min(next, peer.deadline(), retention?.until ?? NEVER, refreshes.deadline);
@@ -209,7 +225,7 @@ export class Speaker {
     const of = (family: Family) => ({
       prefixes: this.routing[family].locRib.size,
       paths: this.routing[family].pathCount,
-      local: this.routing[family].originatedCount,
+      local: this.routing[family].inbound.originatedCount,
     });
     const established = [...this.members.values()].filter(({ peer }) => peer.state === 'Established').length;
     return { peers: this.members.size, established, routes: { ipv4: of('ipv4'), ipv6: of('ipv6') } };
@@ -222,7 +238,7 @@ export class Speaker {
   *routes(family: Family, prefix?: Prefix, shown: 'received' | 'used' = 'used'): Generator<RouteView> {
     const routing = this.routing[family];
     for (const id of this.selected(routing, prefix)) {
-      yield* routing.pathsOf(
+      yield* routing.views.pathsOf(
         id,
         (index) => this.byIndex[index]?.peer.config.peer ?? 'local',
         (index) => this.byIndex[index] && this.importSide(this.byIndex[index]),
@@ -245,7 +261,7 @@ export class Speaker {
     if (member === undefined) return;
     const routing = this.routing[family];
     for (const id of this.selected(routing, prefix)) {
-      for (const each of routing.advertisedPaths(member.index, id))
+      for (const each of routing.views.advertisedPaths(member.index, id))
         yield { prefix: routing.prefixes.prefix(id), ...each };
     }
   }
@@ -299,6 +315,7 @@ export class Speaker {
     if (isTemplate(config)) return this.dynamic.configure(config);
     if (this.members.has(config.peer)) throw new Error(`invariant: peer ${config.peer} is added twice`);
     const index = this.reusableIndexes.pop() ?? (this.byIndex.length as PeerIndex);
+    if (index >= MAX_PEERS) throw new Error(`invariant: more than ${MAX_PEERS} peers`);
     const member: Member = {
       index,
       peer: new Peer(config, this.host, now),
@@ -356,7 +373,7 @@ export class Speaker {
     this.dynamic.forget(id);
     member.peer.stop(cease(CEASE.PEER_DECONFIGURED, ''), NEVER, now);
     member.retention = undefined;
-    for (const family of FAMILIES) this.routing[family].removeAll(member.index, 'all');
+    for (const family of FAMILIES) this.routing[family].inbound.removeAll(member.index, 'all');
     this.deferral?.forget(id);
     this.members.delete(id);
     this.upBefore.delete(id);
@@ -392,7 +409,7 @@ export class Speaker {
   private reapply(member: Member, incoming: boolean): void {
     const { agreed } = member.peer;
     for (const family of FAMILIES) {
-      if (incoming) this.routing[family].reimport(this.importSide(member));
+      if (incoming) this.routing[family].inbound.reimport(this.importSide(member));
       if (agreed?.context.families.includes(family)) this.startExport(member, family, agreed);
     }
   }
@@ -415,7 +432,7 @@ export class Speaker {
     if (agreed === undefined || connection === undefined) return;
     for (const family of agreed.context.families) {
       if (input.how === 'soft-out') this.resend(member, family, agreed);
-      else if (!agreed.routeRefresh) this.routing[family].reimport(this.importSide(member));
+      else if (!agreed.routeRefresh) this.routing[family].inbound.reimport(this.importSide(member));
       else member.peer.requestRefresh(family);
     }
   }
@@ -486,10 +503,13 @@ export class Speaker {
     random: () => this.random(),
     sessionUp: (peer, agreed, now) => this.sessionUp(this.memberOf(peer), agreed, now),
     sessionDown: (peer, agreed, end, now) => this.sessionDown(this.memberOf(peer), agreed, end, now),
+    plain: this.plain,
+    plainUpdate: (peer, context, now) => this.plainUpdate(this.memberOf(peer), context, now),
     message: (peer, message, now) => this.message(this.memberOf(peer), message, now),
   };
 
   private sessionUp(member: Member, agreed: Negotiated, now: Millis): void {
+    for (const family of FAMILIES) this.routing[family].inbound.settle(member.index);
     // Another speaker at the same address: what the earlier one said is nobody's any more.
     const before = this.facts[member.index]!.bgpIdentifier;
     if (before !== agreed.remoteIdentifier) this.dropStale(member, 'another BGP Identifier');
@@ -509,13 +529,13 @@ export class Speaker {
     const retention = this.stopping ? undefined : retainOnLoss(agreed, end, now);
     for (const family of FAMILIES) {
       const routing = this.routing[family];
-      routing.stopExport(member.index);
+      routing.exports.stopExport(member.index);
       if (this.stopping) continue; // the tables are not needed any more, and the kernel's routes stay
       if (retention?.families.includes(family)) {
         // Stale from an earlier loss and not refreshed since: gone (RFC 4724 §4.2).
-        routing.removeAll(member.index, 'stale');
-        this.logRestart(member, 'routes kept', family, routing.markStale(member.index));
-      } else routing.removeAll(member.index, 'all');
+        routing.inbound.removeAll(member.index, 'stale');
+        this.logRestart(member, 'routes kept', family, routing.inbound.markStale(member.index));
+      } else routing.inbound.retire(member.index);
     }
     member.retention = retention;
     member.refreshes.clear();
@@ -531,7 +551,7 @@ export class Speaker {
     member.retention = keep;
     if (!begins) return;
     for (const family of keep?.families ?? []) {
-      const routes = this.routing[family].markLongLived(member.index);
+      const routes = this.routing[family].inbound.markLongLived(member.index);
       this.logRestart(member, 'routes are long-lived stale (RFC 9494)', family, routes);
     }
   }
@@ -551,7 +571,7 @@ export class Speaker {
     if (subtype === ROUTE_REFRESH_SUBTYPE.BORR) {
       // RFC 7313 §4: from a peer that sends End-of-RIB markers, nothing before it; it will end the marks of a restart.
       if (sendsEndOfRib(agreed) && !member.endOfRib.has(family)) return;
-      this.routing[family].markStale(member.index);
+      this.routing[family].inbound.markStale(member.index);
       member.refreshes.begin(family, now);
     } else if (subtype === ROUTE_REFRESH_SUBTYPE.EORR && member.refreshes.end(family)) {
       this.removeStale(member, family, 'not sent again in a route refresh (RFC 7313)');
@@ -559,7 +579,7 @@ export class Speaker {
   }
 
   private resend(member: Member, family: Family, agreed: Negotiated): void {
-    this.routing[family].resend(member.index, agreed.enhancedRefresh === true);
+    this.routing[family].exports.resend(member.index, agreed.enhancedRefresh === true);
   }
 
   private update(member: Member, update: Update, now: Millis): void {
@@ -567,15 +587,22 @@ export class Speaker {
     for (const { attribute, outcome, detail } of update.findings) {
       this.outputs.push({ type: 'Log', event: { event: 'update-error', peer, attribute, outcome, detail } });
     }
-    for (const nlri of update.withdrawn) this.routing[nlri.family].withdraw(member.index, nlri);
+    for (const nlri of update.withdrawn) this.routing[nlri.family].inbound.withdraw(member.index, nlri);
     const from = this.importSide(member);
     for (const { nlri, nextHop } of update.announced) {
-      const routing = this.routing[nlri.family];
-      if (update.treatAsWithdraw || update.attributes === undefined) routing.withdraw(member.index, nlri);
-      else routing.announce(from, nlri, received({ ...update.attributes, nextHop }, from.rules));
+      const { inbound } = this.routing[nlri.family];
+      if (update.treatAsWithdraw || update.attributes === undefined) inbound.withdraw(member.index, nlri);
+      else inbound.announce(from, nlri, received({ ...update.attributes, nextHop }, from.rules));
     }
     if (update.endOfRib !== undefined) this.endOfRib(member, update.endOfRib);
     if (update.announced.length > 0) this.checkMaxPrefixes(member, now);
+  }
+
+  private plainUpdate(member: Member, { addPathReceive }: WireContext, now: Millis): void {
+    const from = this.importSide(member);
+    for (const family of FAMILIES)
+      this.routing[family].inbound.plain(from, this.plain, addPathReceive.includes(family));
+    this.checkMaxPrefixes(member, now);
   }
 
   private checkMaxPrefixes(member: Member, now: Millis): void {
@@ -620,7 +647,7 @@ export class Speaker {
       member,
       `stale routes removed: ${why}`,
       family,
-      this.routing[family].removeAll(member.index, 'stale'),
+      this.routing[family].inbound.removeAll(member.index, 'stale'),
     );
   }
 
@@ -634,9 +661,9 @@ export class Speaker {
 
   private checkDeferral(now: Millis): void {
     // Until every next hop is answered, routes that are good may seem unusable: nothing may be cleaned up yet.
-    const result = this.deferral?.check(now, this.nextHops.unanswered === 0);
+    const result = this.deferral?.check(now, this.nextHops.unanswered === 0 && !this.hasBacklog);
     if (result === undefined) return;
-    for (const family of FAMILIES) this.routing[family].releaseEndOfRib();
+    for (const family of FAMILIES) this.routing[family].exports.releaseEndOfRib();
     this.outputs.push({ type: 'Converged', ...result });
   }
 
@@ -644,7 +671,7 @@ export class Speaker {
 
   private startExport(member: Member, family: Family, agreed: Negotiated): void {
     const holdEndOfRib = this.settings().restarting && this.deferral !== undefined && !this.deferral.over;
-    this.routing[family].exportTo(this.exportSide(member, agreed), holdEndOfRib);
+    this.routing[family].exports.exportTo(this.exportSide(member, agreed), holdEndOfRib);
   }
 
   private exportSide(member: Member, agreed: Negotiated): ExportSide {
@@ -670,6 +697,7 @@ export class Speaker {
     return {
       peer: member.index,
       source: this.facts[member.index]!.source,
+      address: config.address,
       rules: {
         localAs: config.localAs,
         speakerAs: this.settings().asNumber,
@@ -696,6 +724,7 @@ export class Speaker {
         client: config.routeReflectorClient,
       },
       bgpIdentifier,
+      identifier: ipv4ToNumber(bgpIdentifier),
       address: config.address,
     };
   }
@@ -717,7 +746,7 @@ export class Speaker {
   }
 
   private hasWork(member: Member): boolean {
-    return FAMILIES.some((family) => this.routing[family].hasWork(member.index));
+    return FAMILIES.some((family) => this.routing[family].exports.hasWork(member.index));
   }
 
   private newRouting(family: Family): Routing {
@@ -728,6 +757,7 @@ export class Speaker {
       peerFacts: (peer) => this.facts[peer]!,
       maxPaths: () => this.config?.maxPaths ?? 1,
       preferOldest: () => this.config?.preferOldest ?? false,
+      forwards: () => this.config?.forwards ?? true,
       forwarding: (prefix, route) => this.forwarding.set(prefix, { family, route }),
       tooLong: (_peers, prefixes) => {
         for (const prefix of prefixes) {

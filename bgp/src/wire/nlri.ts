@@ -20,19 +20,29 @@ export interface NlriBlock {
  * @returns how many, or undefined when a length is too large for the family or the octets end inside an entry.
  */
 export function checkNlri(octets: Uint8Array, family: Family, addPath: boolean): number | undefined {
-  const maxBits = FAMILY[family].addressBits;
+  return checkNlriRange(octets, 0, octets.length, FAMILY[family].addressBits, addPath);
+}
+
+/** The same for a part of an array. */
+export function checkNlriRange(
+  octets: Uint8Array,
+  start: number,
+  end: number,
+  maxBits: number,
+  addPath: boolean,
+): number | undefined {
   const idOctets = addPath ? 4 : 0;
   let count = 0;
-  let at = 0;
-  while (at < octets.length) {
+  let at = start;
+  while (at < end) {
     at += idOctets;
-    if (at >= octets.length) return undefined;
+    if (at >= end) return undefined;
     const bits = octets[at]!;
     if (bits > maxBits) return undefined;
     at += 1 + ((bits + 7) >>> 3);
     count++;
   }
-  return at === octets.length ? count : undefined;
+  return at === end ? count : undefined;
 }
 
 /** Walks a block that `checkNlri` accepted. One cursor serves many blocks, one after the other. */
@@ -48,19 +58,26 @@ export class NlriCursor {
   w3 = 0;
   private octets: Uint8Array = NONE;
   private at = 0;
+  private end = 0;
   private addPath = false;
 
-  reset(block: NlriBlock): void {
-    this.octets = block.octets;
-    this.addPath = block.addPath;
-    this.at = 0;
+  reset({ octets, addPath }: NlriBlock): void {
+    this.resetRange(octets, 0, octets.length, addPath);
+  }
+
+  /** The same for a part of an array. */
+  resetRange(octets: Uint8Array, start: number, end: number, addPath: boolean): void {
+    this.octets = octets;
+    this.at = start;
+    this.end = end;
+    this.addPath = addPath;
   }
 
   /** Goes to the next entry. @returns false at the end: the fields are then those of the last entry. */
   next(): boolean {
     const { octets } = this;
     let at = this.at;
-    if (at >= octets.length) return false;
+    if (at >= this.end) return false;
     if (this.addPath) {
       this.pathId = word(octets, at, 4);
       at += 4;

@@ -4,20 +4,28 @@
 import { familyOfAddress } from '../net/address.ts';
 import { FAMILY, type Family } from '../net/family.ts';
 import { type AttributeFinding, CATEGORY_FLAGS, writeAttribute } from './attribute/codec.ts';
-import { writeReachHead } from './attribute/mp-reach-nlri.ts';
-import { mpUnreachNlri, writeUnreachHead } from './attribute/mp-unreach-nlri.ts';
+import { reachNextHop } from './attribute/mp-reach-nlri.ts';
+import { mpUnreachNlri } from './attribute/mp-unreach-nlri.ts';
 import type { NextHop, PathAttributes } from './attribute/path-attributes.ts';
 import { type DecodedAttributes, decodeAttributes, encodeAttributes } from './attribute/table.ts';
 import type { AfiSafi } from './capability.ts';
-import { ATTRIBUTE, ATTRIBUTE_FLAG, ERROR_CODE, MESSAGE_TYPE, UPDATE_ERROR } from './constants.ts';
+import { ATTRIBUTE, ERROR_CODE, MESSAGE_TYPE, UPDATE_ERROR } from './constants.ts';
 import { INITIAL_CONTEXT, type WireContext } from './context.ts';
 import { beginMessage, endMessage } from './framer.ts';
 import { checkNlri, type NlriBlock } from './nlri.ts';
 import { type Notification, notification } from './notification.ts';
 import { Reader } from './reader.ts';
+import {
+  type EncodedRoute,
+  type OctetRange,
+  type PrefixSource,
+  writeAnnounce,
+  writeWithdraw,
+} from './update-writer.ts';
 import { Writer } from './writer.ts';
 
 export type { AttributeFinding, AttributeOutcome } from './attribute/codec.ts';
+export type { PrefixSource } from './update-writer.ts';
 
 export interface ReachableNlri {
   readonly nlri: NlriBlock;
@@ -43,13 +51,6 @@ export type DecodedUpdate =
   | { readonly ok: true; readonly update: Update }
   /** The NOTIFICATION to send, and what led to it. */
   | { readonly ok: false; readonly error: Notification; readonly findings: readonly AttributeFinding[] };
-
-/** Where the encoders take prefixes from. */
-export interface PrefixSource {
-  readonly length: number;
-  /** Writes one NLRI entry (see `writePrefix`); may be asked twice for one index. */
-  writeTo(w: Writer, index: number): void;
-}
 
 const updateError = (subcode: number): Notification => notification(ERROR_CODE.UPDATE_MESSAGE_ERROR, subcode);
 
@@ -199,23 +200,6 @@ function endOfRib(
 /** Takes a message, with the indexes of the prefixes in it: `first` to before `end`. */
 export type PackedOut = (message: Uint8Array, first: number, end: number) => void;
 
-/** What stands around the prefixes of a message. */
-interface Envelope {
-  /** Octets of header, fixed fields, attributes: all but the prefixes. */
-  readonly octets: number;
-  /** Of these, the octets after the prefixes. */
-  readonly tailOctets: number;
-  /** Writes what comes before the prefixes, from the message's start. */
-  readonly begin: (w: Writer) => void;
-  /** Fills in lengths and writes what comes after the prefixes. */
-  readonly end: (w: Writer) => void;
-}
-
-/** Octets of header, Withdrawn Routes Length and Total Path Attribute Length. */
-const FIXED_OCTETS = 23;
-const WITHDRAWN_LENGTH_AT = 19;
-const ATTRIBUTES_LENGTH_AT = 21;
-
 /**
  * UPDATEs that announce prefixes with one attribute set, each as full as the context allows. IPv4 with an IPv4 next hop
  * stands in the NLRI field, all else in MP_REACH_NLRI (RFC 4760 §3, RFC 8950 §3).
@@ -229,13 +213,8 @@ export function encodeAnnounce(
   context: WireContext,
   out: PackedOut,
 ): boolean {
-  const { nextHop } = attributes;
-  if (nextHop === undefined) throw new Error('invariant: a route is sent without a next hop');
-  const plain = family === 'ipv4' && familyOfAddress(nextHop.address) === 'ipv4';
-  const w = new Writer();
-  encodeAttributes(w, attributes, context, plain ? nextHop.address : undefined);
-  const envelope = plain ? plainReach(w.take()) : mpReach(family, nextHop, w.take());
-  return pack(envelope, family, prefixes, context, out);
+  const route = encodeRoute(family, attributes, context);
+  return pack(prefixes, out, (w, from) => writeAnnounce(w, family, route, prefixes, from, context));
 }
 
 /** UPDATEs that withdraw prefixes: IPv4 in the Withdrawn Routes field, all else in MP_UNREACH_NLRI. */
@@ -245,10 +224,25 @@ export function encodeWithdraw(
   context: WireContext,
   out: PackedOut,
 ): void {
-  if (!pack(family === 'ipv4' ? PLAIN_UNREACH : mpUnreach(family), family, prefixes, context, out)) {
+  if (!pack(prefixes, out, (w, from) => writeWithdraw(w, family, prefixes, from, context)))
     throw new Error(`invariant: no withdrawal fits a message of ${context.maxMessageOctets} octets`);
-  }
 }
+
+/** The attributes and the next hop as a session carries them. */
+export function encodeRoute(family: Family, attributes: PathAttributes, context: WireContext): EncodedRoute {
+  const { nextHop } = attributes;
+  if (nextHop === undefined) throw new Error('invariant: a route is sent without a next hop');
+  const plain = family === 'ipv4' && familyOfAddress(nextHop.address) === 'ipv4';
+  const w = new Writer();
+  encodeAttributes(w, attributes, context, plain ? nextHop.address : undefined);
+  return { attributes: whole(w.take()), nextHop: plain ? undefined : whole(reachNextHop(family, nextHop)) };
+}
+
+const whole = (octets: Uint8Array): OctetRange => ({ octets, start: 0, end: octets.length });
+
+/** Octets of header, Withdrawn Routes Length and Total Path Attribute Length. */
+const FIXED_OCTETS = 23;
+const ATTRIBUTES_LENGTH_AT = 21;
 
 /** The End-of-RIB marker (RFC 4724 §2). */
 export function encodeEndOfRib(family: Family): Uint8Array {
@@ -266,90 +260,12 @@ export function encodeEndOfRib(family: Family): Uint8Array {
   return w.take();
 }
 
-const plainReach = (attributes: Uint8Array): Envelope => ({
-  octets: FIXED_OCTETS + attributes.length,
-  tailOctets: 0,
-  begin: (w) => {
-    w.u16(0);
-    w.u16(attributes.length);
-    w.bytes(attributes);
-  },
-  end: () => {},
-});
-
-/** MP_REACH_NLRI comes first (RFC 7606 §5.1), so that an error in another attribute does not hide the routes. */
-function mpReach(family: Family, nextHop: NextHop, attributes: Uint8Array): Envelope {
-  const head = new Writer();
-  writeReachHead(head, family, nextHop);
-  return mpEnvelope(ATTRIBUTE.MP_REACH_NLRI, head.take(), attributes);
-}
-
-function mpUnreach(family: Family): Envelope {
-  const head = new Writer();
-  writeUnreachHead(head, family);
-  return mpEnvelope(ATTRIBUTE.MP_UNREACH_NLRI, head.take(), new Uint8Array(0));
-}
-
-function mpEnvelope(code: number, head: Uint8Array, attributes: Uint8Array): Envelope {
-  const attributeAt = FIXED_OCTETS;
-  return {
-    octets: FIXED_OCTETS + 4 + head.length + attributes.length,
-    tailOctets: attributes.length,
-    begin: (w) => {
-      w.u16(0);
-      w.u16(0);
-      w.u8(ATTRIBUTE_FLAG.OPTIONAL | ATTRIBUTE_FLAG.EXTENDED_LENGTH);
-      w.u8(code);
-      w.u16(0);
-      w.bytes(head);
-    },
-    end: (w) => {
-      w.setU16(attributeAt + 2, w.length - attributeAt - 4);
-      w.bytes(attributes);
-      w.setU16(ATTRIBUTES_LENGTH_AT, w.length - FIXED_OCTETS);
-    },
-  };
-}
-
-const PLAIN_UNREACH: Envelope = {
-  octets: FIXED_OCTETS,
-  tailOctets: 2,
-  begin: (w) => w.u16(0),
-  end: (w) => {
-    w.setU16(WITHDRAWN_LENGTH_AT, w.length - WITHDRAWN_LENGTH_AT - 2);
-    w.u16(0);
-  },
-};
-
-function pack(
-  envelope: Envelope,
-  family: Family,
-  prefixes: PrefixSource,
-  context: WireContext,
-  out: PackedOut,
-): boolean {
-  const idOctets = context.addPathSend.includes(family) ? 4 : 0;
-  const maxEntryOctets = idOctets + 1 + FAMILY[family].addressOctets;
-  const max = context.maxMessageOctets;
-  if (envelope.octets + maxEntryOctets > max) return false;
+function pack(prefixes: PrefixSource, out: PackedOut, write: (w: Writer, from: number) => number): boolean {
   for (let index = 0; index < prefixes.length; ) {
-    const expected = envelope.octets + (prefixes.length - index) * maxEntryOctets;
-    const w = new Writer(Math.min(expected, max) + maxEntryOctets); // one too many is written, and taken back
-    const start = beginMessage(w, MESSAGE_TYPE.UPDATE);
-    envelope.begin(w);
+    const w = new Writer();
     const first = index;
-    for (; index < prefixes.length; index++) {
-      const before = w.length;
-      prefixes.writeTo(w, index);
-      if (w.length + envelope.tailOctets > max) {
-        w.length = before;
-        break;
-      }
-    }
-    if (index === first)
-      throw new Error(`invariant: prefix ${index} takes more than ${maxEntryOctets} octets`);
-    envelope.end(w);
-    endMessage(w, start);
+    index = write(w, first);
+    if (index === first) return false;
     out(w.take(), first, index);
   }
   return true;

@@ -40,6 +40,16 @@ export class Writer {
     this.length += value.length;
   }
 
+  /** A part of an array. Short ones are copied octet by octet, which costs less than a view. */
+  range(from: Uint8Array, start: number, end: number): void {
+    const count = end - start;
+    if (this.length + count > this.octets.length) this.grow(count);
+    const { octets, length } = this;
+    if (count > 96) octets.set(from.subarray(start, end), length);
+    else for (let i = 0; i < count; i++) octets[length + i] = from[start + i]!;
+    this.length = length + count;
+  }
+
   /** Writes over what was written before at `at`. */
   setU8(at: number, value: number): void {
     this.octets[at] = value;

@@ -69,7 +69,8 @@ export function writeAttribute<T>(
   finishAttribute(w, start);
 }
 
-const OVERLONG = 0x01;
+/** A flag that the wire does not have: the length stands in three octets behind one that is zero. */
+export const OVERLONG = 0x01;
 
 /**
  * Fills in the length of the attribute that starts at `start` with flags, code and one octet for the length. A path of two-octet AS

@@ -50,16 +50,24 @@ export const mpReachNlri: AttributeCodec<MpReachNlri> = {
 };
 
 /** Everything before the prefixes. */
-export function writeReachHead(w: Writer, family: Family, nextHop: NextHop): void {
+function writeReachHead(w: Writer, family: Family, nextHop: NextHop): void {
   const { afi, safi } = FAMILY[family];
+  const octets = reachNextHop(family, nextHop);
   w.u16(afi);
   w.u8(safi);
-  const first = mappedFor(family, nextHop.address);
-  const octets = addressOctets(first);
-  w.u8(octets.length + (nextHop.linkLocal === undefined ? 0 : 16));
+  w.u8(octets.length);
   w.bytes(octets);
-  if (nextHop.linkLocal !== undefined) w.bytes(addressOctets(nextHop.linkLocal));
   w.u8(0);
+}
+
+/** The next hop as it stands there, without its length: 4, 16 or 32 octets. */
+export function reachNextHop(family: Family, { address, linkLocal }: NextHop): Uint8Array {
+  const first = addressOctets(mappedFor(family, address));
+  if (linkLocal === undefined) return first;
+  const both = new Uint8Array(first.length + 16);
+  both.set(first);
+  both.set(addressOctets(linkLocal), first.length);
+  return both;
 }
 
 /** An IPv6 route has no room for an IPv4 next hop: it goes out as an IPv4-mapped address, as BIRD and RFC 4798 do. */

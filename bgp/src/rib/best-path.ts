@@ -1,0 +1,168 @@
+// The decision process (RFC 4271 §9.1.2) on numbers: the same steps in the same order as decision.ts, which is its plain twin and
+// says why a route lost; here is only which one wins.                                                          [hot]
+//
+//   paths  Int32[n]    candidates that are left, in front of `count`
+//   keys   Float64[n]  what the step compares, by position; the lowest stay
+
+import { compareAddresses } from '../net/address.ts';
+import { type AttributesId, type NextHopId, NONE, type PathId, type PrefixId } from '../route/route.ts';
+import type { AdjRibIn } from './adj-rib-in.ts';
+import type { HeardSets } from './heard-sets.ts';
+import type { PeerFactsOf } from './loc-rib.ts';
+import type { NextHops } from './next-hop.ts';
+
+export interface BestPathOptions {
+  readonly adjRibIn: AdjRibIn;
+  readonly pool: HeardSets;
+  readonly nextHops: NextHops;
+  readonly peerFacts: PeerFactsOf;
+}
+
+export class BestPath {
+  private paths = new Int32Array(16);
+  private keys = new Float64Array(16);
+  /** Candidates left. */
+  private count = 0;
+  /** After `decide`: paths that equal the best one up to the interior cost, itself among them. */
+  readonly equal: PathId[] = [];
+
+  constructor(private readonly options: BestPathOptions) {}
+
+  /**
+   * @param inUse  index of the peer whose route is in use, where that shall count (RFC 5004); else NONE.
+   * @returns the best path, or NONE when there is no candidate.
+   */
+  decide(prefix: PrefixId, inUse: number): PathId | typeof NONE {
+    this.collect(prefix);
+    const { equal } = this;
+    equal.length = 0;
+    if (this.count > 1) this.compare();
+    for (let i = 0; i < this.count; i++) equal.push(this.paths[i] as PathId);
+    if (this.count > 1) this.breakTies(inUse);
+    return (this.count === 0 ? NONE : this.paths[0]!) as PathId;
+  }
+
+  /** Usable paths: accepted by policy, with a next hop that resolves. */
+  private collect(prefix: PrefixId): void {
+    const { adjRibIn } = this.options;
+    this.count = 0;
+    for (let path = adjRibIn.first(prefix); path !== NONE; path = adjRibIn.nextFor(path)) {
+      const accepted = adjRibIn.acceptedOf(path);
+      if (accepted === NONE || this.costOf(path, accepted as AttributesId) === undefined) continue;
+      if (this.count === this.paths.length) this.grow();
+      this.paths[this.count++] = path;
+    }
+  }
+
+  private kindOf(path: number): 'local' | 'internal' | 'external' {
+    return this.options.peerFacts(this.options.adjRibIn.peerOf(path as PathId)).source.kind;
+  }
+
+  private setOf(path: number): AttributesId {
+    return this.options.adjRibIn.acceptedOf(path as PathId) as AttributesId;
+  }
+
+  private costOf(path: number, set: AttributesId): number | undefined {
+    const nextHop = this.options.pool.nextHop(set);
+    if (nextHop === NONE) return 0;
+    const cost = this.options.nextHops.costOf(nextHop as NextHopId);
+    return cost === undefined && this.kindOf(path) === 'local' ? 0 : cost;
+  }
+
+  private compare(): void {
+    const { pool } = this.options;
+    const { keys, paths } = this;
+    for (let i = 0; i < this.count; i++) keys[i] = this.kindOf(paths[i]!) === 'local' ? 0 : 1;
+    if (this.keepLowest()) return;
+    for (let i = 0; i < this.count; i++) keys[i] = pool.isLongLivedStale(this.setOf(paths[i]!)) ? 1 : 0;
+    if (this.keepLowest()) return;
+    for (let i = 0; i < this.count; i++) keys[i] = -pool.localPref(this.setOf(paths[i]!));
+    if (this.keepLowest()) return;
+    for (let i = 0; i < this.count; i++) keys[i] = pool.asPathLength(this.setOf(paths[i]!));
+    if (this.keepLowest()) return;
+    for (let i = 0; i < this.count; i++) keys[i] = pool.origin(this.setOf(paths[i]!));
+    if (this.keepLowest()) return;
+    if (this.keepLowestMed()) return;
+    for (let i = 0; i < this.count; i++) keys[i] = this.kindOf(paths[i]!) === 'external' ? 0 : 1;
+    if (this.keepLowest()) return;
+    for (let i = 0; i < this.count; i++) keys[i] = this.costOf(paths[i]!, this.setOf(paths[i]!))!;
+    this.keepLowest();
+  }
+
+  private breakTies(inUse: number): void {
+    const { adjRibIn, pool, peerFacts } = this.options;
+    const { keys, paths } = this;
+    this.keepIdentifierInUse(inUse);
+    for (let i = 0; i < this.count; i++) keys[i] = this.identifierOf(paths[i]!);
+    if (this.keepLowest()) return;
+    for (let i = 0; i < this.count; i++) keys[i] = pool.clusterListLength(this.setOf(paths[i]!));
+    if (this.keepLowest()) return;
+    const addressOf = (i: number) => peerFacts(adjRibIn.peerOf(paths[i] as PathId)).address;
+    let least = 0;
+    for (let i = 1; i < this.count; i++) if (compareAddresses(addressOf(i), addressOf(least)) < 0) least = i;
+    const leastAddress = addressOf(least);
+    for (let i = 0; i < this.count; i++) keys[i] = addressOf(i) === leastAddress ? 0 : 1;
+    if (this.keepLowest()) return;
+    for (let i = 0; i < this.count; i++) keys[i] = adjRibIn.pathIdOf(paths[i] as PathId);
+    this.keepLowest();
+  }
+
+  /** ORIGINATOR_ID if there is one, else the peer's BGP Identifier (RFC 4456 §9). */
+  private identifierOf(path: number): number {
+    const { adjRibIn, pool, peerFacts } = this.options;
+    return pool.originatorId(this.setOf(path)) ?? peerFacts(adjRibIn.peerOf(path as PathId)).identifier;
+  }
+
+  /** RFC 5004 §3: between external paths. */
+  private keepIdentifierInUse(inUse: number): void {
+    if (inUse === NONE) return;
+    const { adjRibIn } = this.options;
+    let identifier = -1;
+    for (let i = 0; i < this.count && identifier < 0; i++) {
+      const path = this.paths[i]!;
+      if (adjRibIn.peerOf(path as PathId) === inUse && this.kindOf(path) === 'external')
+        identifier = this.identifierOf(path);
+    }
+    if (identifier < 0) return;
+    for (let i = 0; i < this.count; i++)
+      this.keys[i] = this.identifierOf(this.paths[i]!) === identifier ? 0 : 1;
+    this.keepLowest();
+  }
+
+  /** §9.1.2.2 c: only between routes from the same neighbouring AS. The few candidates are compared pair by pair. */
+  private keepLowestMed(): boolean {
+    const { pool } = this.options;
+    for (let i = 0; i < this.count; i++) {
+      const set = this.setOf(this.paths[i]!);
+      const neighbor = pool.neighborAs(set);
+      const med = pool.multiExitDisc(set);
+      this.keys[i] = 0;
+      for (let j = 0; j < this.count; j++) {
+        const other = this.setOf(this.paths[j]!);
+        if (pool.neighborAs(other) === neighbor && pool.multiExitDisc(other) < med) {
+          this.keys[i] = 1;
+          break;
+        }
+      }
+    }
+    return this.keepLowest();
+  }
+
+  /** @returns whether just one is left. */
+  private keepLowest(): boolean {
+    const { keys, paths } = this;
+    let least = keys[0]!;
+    for (let i = 1; i < this.count; i++) if (keys[i]! < least) least = keys[i]!;
+    let kept = 0;
+    for (let i = 0; i < this.count; i++) if (keys[i] === least) paths[kept++] = paths[i]!;
+    this.count = kept;
+    return kept === 1;
+  }
+
+  private grow(): void {
+    const paths = new Int32Array(this.paths.length * 2);
+    paths.set(this.paths);
+    this.paths = paths;
+    this.keys = new Float64Array(paths.length);
+  }
+}

@@ -1,0 +1,322 @@
+// What comes in, of one family: what peers say → rules and import policy → Adj-RIB-In, and routes made here. Every prefix whose
+// candidates may have changed is touched in the Loc-RIB; what that makes of it is not known here.
+
+import type { Family } from '../net/family.ts';
+import { isNoDestination, type Prefix } from '../net/prefix.ts';
+import { applyActions } from '../policy/actions.ts';
+import type { PreparedPolicy } from '../policy/evaluate.ts';
+import { AdjRibIn } from '../rib/adj-rib-in.ts';
+import type { HeardSets } from '../rib/heard-sets.ts';
+import type { NextHops } from '../rib/next-hop.ts';
+import type { Mutable, PrefixTable } from '../rib/prefix-table.ts';
+import { longLivedStale, mayBeLongLived } from '../route/long-lived.ts';
+import {
+  type AttributesId,
+  LOCAL,
+  type NextHopId,
+  NONE,
+  type PathId,
+  type PeerIndex,
+  type PrefixId,
+  type PrefixWords,
+} from '../route/route.ts';
+import type { PathAttributes } from '../wire/attribute/path-attributes.ts';
+import { type NlriBlock, NlriCursor } from '../wire/nlri.ts';
+import type { PlainUpdate } from '../wire/plain-update.ts';
+import { Arrival, type ImportSide, whyUnusable } from './arrival.ts';
+import type { OriginatedRoute } from './input.ts';
+
+/** Routes of one peer by what became of them. */
+interface Counts {
+  received: number;
+  accepted: number;
+  stale: number;
+}
+
+export interface InboundOptions {
+  readonly prefixes: PrefixTable;
+  readonly heard: HeardSets;
+  readonly nextHops: NextHops;
+  /** The candidates of the prefix, or what the kernel shall do with it, changed. */
+  readonly touch: (prefix: PrefixId) => void;
+}
+
+/** Few prefixes begin like one of those that no route leads to. */
+function isDestination(prefix: Omit<PrefixWords, 'family'>, family: Family): boolean {
+  const first = prefix.w0 >>> 24;
+  if (first > 0 && first < 224 && first !== 127) return true;
+  const { length, w0, w1, w2, w3 } = prefix;
+  return !isNoDestination({ family, length, w0, w1, w2, w3 });
+}
+
+/** Paths that are looked at in one turn to find those of peers that are gone. */
+const RETIRE_SLICE = 32 * 1024;
+
+export class Inbound {
+  readonly adjRibIn: AdjRibIn;
+  private readonly originated = new Map<PrefixId, OriginatedRoute['kernel']>();
+  private readonly counts: (Counts | undefined)[] = [];
+  private readonly cursor = new NlriCursor();
+  private readonly words: Mutable<PrefixWords>;
+  /** Peers whose session is lost and whose paths go, slice by slice: with the pass over all paths after which they are gone. */
+  private readonly retiring = new Map<PeerIndex, number>();
+  private retirePass = 0;
+  private retireFrom = 0;
+
+  constructor(private readonly options: InboundOptions) {
+    const { prefixes, heard } = options;
+    this.adjRibIn = new AdjRibIn(prefixes, heard);
+    this.words = { family: prefixes.family, length: 0, w0: 0, w1: 0, w2: 0, w3: 0 };
+  }
+
+  announce(from: ImportSide, nlri: NlriBlock, attributes: PathAttributes): void {
+    this.cursor.reset(nlri);
+    this.arrive(from, this.options.heard.intern(attributes), this.cursor);
+  }
+
+  /** What an UPDATE without anything unusual says of this family. */
+  plain(from: ImportSide, update: PlainUpdate, addPath: boolean): void {
+    const { cursor } = this;
+    const { octets } = update;
+    const ipv4 = this.options.prefixes.family === 'ipv4';
+    const withdrawnEnd = ipv4 ? update.withdrawnEnd : update.unreachEnd;
+    const withdrawnStart = ipv4 ? update.withdrawnStart : update.unreachStart;
+    if (withdrawnStart < withdrawnEnd) {
+      cursor.resetRange(octets, withdrawnStart, withdrawnEnd, addPath);
+      this.leave(from.peer, cursor);
+    }
+    const start = ipv4 ? update.nlriStart : update.reachStart;
+    const end = ipv4 ? update.nlriEnd : update.reachEnd;
+    if (start === end) return;
+    const { set, setStart, setEnd, nextHopOctets } = update;
+    const id = this.options.heard.internOctets(set, setStart, setEnd - setStart, nextHopOctets);
+    cursor.resetRange(octets, start, end, addPath);
+    this.arrive(from, id, cursor);
+  }
+
+  /**
+   * Routes with one attribute set.
+   * @param set  one use of it is taken over.
+   * @param cursor  before the first of them.
+   */
+  arrive(from: ImportSide, set: AttributesId, cursor: NlriCursor): void {
+    const { heard, nextHops, prefixes } = this.options;
+    const usable = whyUnusable(set, from, heard, nextHops) === undefined;
+    const policy = new Arrival(heard, nextHops, from, set).prepare();
+    const counts = this.countOf(from.peer);
+    const { family } = prefixes;
+    while (cursor.next()) {
+      const prefix = prefixes.add(cursor.length, cursor.w0, cursor.w1, cursor.w2, cursor.w3);
+      const accepted = usable && isDestination(cursor, family) ? this.imported(policy, prefix, set) : NONE;
+      heard.retain(set);
+      this.store(counts, prefix, from.peer, cursor.pathId, set, accepted);
+    }
+    heard.release(set);
+  }
+
+  withdraw(from: PeerIndex, nlri: NlriBlock): void {
+    this.cursor.reset(nlri);
+    this.leave(from, this.cursor);
+  }
+
+  /** @param cursor  before the first route that is withdrawn. */
+  leave(from: PeerIndex, cursor: NlriCursor): void {
+    const { prefixes } = this.options;
+    while (cursor.next()) {
+      const prefix = prefixes.find(cursor.length, cursor.w0, cursor.w1, cursor.w2, cursor.w3);
+      if (prefix === NONE) continue;
+      const path = this.adjRibIn.find(prefix, from, cursor.pathId);
+      if (path !== NONE) this.remove(path);
+    }
+  }
+
+  originate(route: OriginatedRoute): void {
+    const { heard, prefixes, touch } = this.options;
+    const prefix = prefixes.addPrefix(route.prefix);
+    const set = heard.intern(route.attributes);
+    heard.retain(set);
+    const kernelBefore = this.originated.get(prefix);
+    this.originated.set(prefix, route.kernel);
+    this.store(this.countOf(LOCAL), prefix, LOCAL, 0, set, set);
+    if (kernelBefore !== route.kernel) touch(prefix);
+  }
+
+  withdrawOriginated(prefix: Prefix): void {
+    const id = this.options.prefixes.findPrefix(prefix);
+    const path = id === NONE ? NONE : this.adjRibIn.find(id, LOCAL, 0);
+    if (path === NONE) return;
+    this.remove(path as PathId);
+    this.originated.delete(id);
+  }
+
+  /** How the kernel shall treat a prefix that is made here. */
+  kernelOf(prefix: PrefixId): OriginatedRoute['kernel'] | undefined {
+    return this.originated.get(prefix);
+  }
+
+  get originatedCount(): number {
+    return this.originated.size;
+  }
+
+  /** All routes of the peer, or the stale ones, now. @returns how many went. */
+  removeAll(peer: PeerIndex, which: 'all' | 'stale'): number {
+    let removed = 0;
+    this.adjRibIn.forEachOfPeer(peer, (path) => {
+      if (which === 'stale' && !this.adjRibIn.isStale(path)) return;
+      this.remove(path);
+      removed++;
+    });
+    if (which === 'all') this.retiring.delete(peer);
+    return removed;
+  }
+
+  /** All routes of the peer, in this turn and the next ones: a whole table does not hold up everybody else. */
+  retire(peer: PeerIndex): void {
+    if ((this.counts[peer]?.received ?? 0) === 0) return;
+    this.retiring.set(peer, this.retirePass + (this.retireFrom === 0 ? 1 : 2));
+  }
+
+  /** The peer is back: what is left of its earlier session goes at once. */
+  settle(peer: PeerIndex): void {
+    if (this.retiring.has(peer)) this.removeAll(peer, 'all');
+  }
+
+  /** A slice of what `retire` left to do. */
+  retireSlice(): void {
+    if (this.retiring.size === 0) return;
+    const next = this.adjRibIn.forEachFrom(this.retireFrom, RETIRE_SLICE, (path) => {
+      if (this.retiring.has(this.adjRibIn.peerOf(path))) this.remove(path);
+    });
+    this.retireFrom = next === NONE ? 0 : next;
+    if (next !== NONE) return;
+    this.retirePass++;
+    for (const [peer, pass] of this.retiring) if (pass <= this.retirePass) this.retiring.delete(peer);
+  }
+
+  get hasRetiring(): boolean {
+    return this.retiring.size > 0;
+  }
+
+  /** @returns how many. They stay in use (RFC 4724 §4.2). */
+  markStale(peer: PeerIndex): number {
+    const counts = this.countOf(peer);
+    let marked = 0;
+    this.adjRibIn.forEachOfPeer(peer, (path) => {
+      if (!this.adjRibIn.isStale(path)) counts.stale++;
+      this.adjRibIn.markStale(path);
+      this.options.touch(this.adjRibIn.prefixOf(path));
+      marked++;
+    });
+    return marked;
+  }
+
+  /**
+   * The stale routes of the peer are least preferred from now on, and told as such; those that ask not to be kept are gone
+   * (RFC 9494 §4.2).
+   * @returns how many stay.
+   */
+  markLongLived(peer: PeerIndex): number {
+    const { heard, touch } = this.options;
+    let kept = 0;
+    this.adjRibIn.forEachOfPeer(peer, (path) => {
+      if (!this.adjRibIn.isStale(path)) return;
+      if (!mayBeLongLived(heard.attributes(this.adjRibIn.receivedOf(path)))) return this.remove(path);
+      this.adjRibIn.markLongLived(path);
+      kept++;
+      const accepted = this.adjRibIn.acceptedOf(path);
+      if (accepted === NONE) return;
+      const attributes = heard.attributes(accepted as AttributesId);
+      this.adjRibIn.setAccepted(path, heard.intern(longLivedStale(attributes)));
+      touch(this.adjRibIn.prefixOf(path));
+    });
+    return kept;
+  }
+
+  /** Rules or policy changed: a new verdict on every stored route of the peer, or those that came with one next hop. */
+  reimport(from: ImportSide, nextHop?: NextHopId): void {
+    const { heard, nextHops, prefixes, touch } = this.options;
+    const counts = this.countOf(from.peer);
+    this.adjRibIn.forEachOfPeer(from.peer, (path) => {
+      const received = this.adjRibIn.receivedOf(path);
+      if (nextHop !== undefined && heard.nextHop(received) !== nextHop) return;
+      const prefix = this.adjRibIn.prefixOf(path);
+      const usable = whyUnusable(received, from, heard, nextHops) === undefined;
+      const before = this.adjRibIn.acceptedOf(path) !== NONE;
+      const policy = new Arrival(heard, nextHops, from, received).prepare();
+      const destination = isDestination(prefixes.words(prefix, this.words), prefixes.family);
+      const imported = usable && destination ? this.imported(policy, prefix, received) : NONE;
+      const accepted = this.adjRibIn.isLongLived(path) ? this.longLived(imported) : imported;
+      if (!this.adjRibIn.setAccepted(path, accepted)) return;
+      counts.accepted += Number(accepted !== NONE) - Number(before);
+      touch(prefix);
+    });
+  }
+
+  countsOf(peer: PeerIndex): Readonly<Counts> {
+    return this.counts[peer] ?? { received: 0, accepted: 0, stale: 0 };
+  }
+
+  /** @returns a set with one use for the table, or NONE. */
+  private imported(policy: PreparedPolicy, prefix: PrefixId, set: AttributesId): AttributesId | typeof NONE {
+    const { heard, prefixes } = this.options;
+    if (!policy.acceptsAll) {
+      const verdict = policy.evaluate(prefixes.words(prefix, this.words));
+      if (!verdict.accepted) return NONE;
+      if (verdict.actions.length > 0)
+        return heard.intern(applyActions(heard.attributes(set), verdict.actions));
+    }
+    heard.retain(set);
+    return set;
+  }
+
+  /** The set as a long-lived stale route has it; takes over the use of the one given, and gives one of its own. */
+  private longLived(accepted: AttributesId | typeof NONE): AttributesId | typeof NONE {
+    if (accepted === NONE) return NONE;
+    const { heard } = this.options;
+    const set = heard.intern(longLivedStale(heard.attributes(accepted as AttributesId)));
+    heard.release(accepted as AttributesId);
+    return set;
+  }
+
+  private store(
+    counts: Counts,
+    prefix: PrefixId,
+    peer: PeerIndex,
+    pathId: number,
+    received: AttributesId,
+    accepted: AttributesId | typeof NONE,
+  ): void {
+    const { adjRibIn } = this;
+    const path = adjRibIn.find(prefix, peer, pathId);
+    if (accepted !== NONE) counts.accepted++;
+    if (path === NONE) {
+      counts.received++;
+      adjRibIn.insert(prefix, peer, pathId, received, accepted);
+      if (accepted !== NONE) this.options.touch(prefix);
+      return;
+    }
+    if (adjRibIn.acceptedOf(path) !== NONE) counts.accepted--;
+    if (adjRibIn.isStale(path)) counts.stale--;
+    if (adjRibIn.replace(path, received, accepted)) this.options.touch(prefix);
+  }
+
+  private remove(path: PathId): void {
+    const { adjRibIn } = this;
+    const prefix = adjRibIn.prefixOf(path);
+    const counts = this.countOf(adjRibIn.peerOf(path));
+    counts.received--;
+    if (adjRibIn.acceptedOf(path) !== NONE) counts.accepted--;
+    if (adjRibIn.isStale(path)) counts.stale--;
+    this.options.touch(prefix); // before the path gives up its use of the prefix
+    adjRibIn.remove(path);
+  }
+
+  private countOf(peer: PeerIndex): Counts {
+    let counts = this.counts[peer];
+    if (counts === undefined) {
+      counts = { received: 0, accepted: 0, stale: 0 };
+      this.counts[peer] = counts;
+    }
+    return counts;
+  }
+}
