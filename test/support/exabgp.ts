@@ -167,7 +167,7 @@ function heard(prefix: string, from: string, nextHop: string, attributes: Record
       ? (path as number[])
       : Object.values((path ?? {}) as Record<string, { value: number[] }>).flatMap(({ value }) => value),
     localPref: attributes['local-preference'] as number | undefined,
-    multiExitDisc: attributes['med'] as number | undefined,
+    multiExitDisc: attributes.med as number | undefined,
     communities: colons('community'),
     largeCommunities: colons('large-community'),
     originatorId: attributes['originator-id'] as string | undefined,

@@ -5,7 +5,14 @@
 //   keys   Float64[n]  what the step compares, by position; the lowest stay
 
 import { compareAddresses } from '../net/address.ts';
-import { type AttributesId, type NextHopId, NONE, type PathId, type PrefixId } from '../route/route.ts';
+import {
+  type AttributesId,
+  LOCAL,
+  type NextHopId,
+  NONE,
+  type PathId,
+  type PrefixId,
+} from '../route/route.ts';
 import type { AdjRibIn } from './adj-rib-in.ts';
 import type { HeardSets } from './heard-sets.ts';
 import type { PeerFactsOf } from './loc-rib.ts';
@@ -64,9 +71,8 @@ export class BestPath {
 
   private costOf(path: number, set: AttributesId): number | undefined {
     const nextHop = this.options.pool.nextHop(set);
-    if (nextHop === NONE) return 0;
-    const cost = this.options.nextHops.costOf(nextHop as NextHopId);
-    return cost === undefined && this.kindOf(path) === 'local' ? 0 : cost;
+    if (nextHop === NONE || this.options.adjRibIn.peerOf(path as PathId) === LOCAL) return 0;
+    return this.options.nextHops.costOf(nextHop as NextHopId);
   }
 
   private compare(): void {

@@ -68,8 +68,6 @@ export interface Negotiated {
   readonly holdTimeSeconds: number;
   readonly keepaliveSeconds: number;
   readonly context: WireContext;
-  /** Longest message that the peer may send: what we have offered counts, whatever it offers itself (RFC 8654 §4). */
-  readonly maxReceivedOctets: number;
   readonly remoteIdentifier: Address;
   readonly remoteAs: number;
   readonly routeRefresh: boolean;
@@ -186,20 +184,20 @@ export function negotiate(offer: LocalOffer, open: Open): Negotiated | Notificat
   const families = commonFamilies(offer.families, capabilities);
   if (families.length === 0) return missingFamilies(offer.families);
   const has = (name: Capability['name']) => capabilities.some((capability) => capability.name === name);
-  const extended = offer.extendedMessages !== false && offer.withoutCapabilities !== true;
+  // In both directions where both offer it, as BIRD and FRR do (docs/standards.md, deliberate differences).
+  const extended =
+    offer.extendedMessages !== false && offer.withoutCapabilities !== true && has('ExtendedMessage');
   return {
     holdTimeSeconds,
     keepaliveSeconds: keepaliveSeconds(offer.keepaliveSeconds, holdTimeSeconds),
     context: {
       asOctets: has('FourOctetAs') ? 4 : 2,
-      maxMessageOctets:
-        extended && has('ExtendedMessage') ? EXTENDED_MESSAGE_OCTETS : STANDARD_MESSAGE_OCTETS,
+      maxMessageOctets: extended ? EXTENDED_MESSAGE_OCTETS : STANDARD_MESSAGE_OCTETS,
       families,
       ...addPathFamilies(offer, families, capabilities),
       extendedNextHop: extendedNextHop(offer, capabilities),
       peerType: internal ? 'internal' : 'external',
     },
-    maxReceivedOctets: extended ? EXTENDED_MESSAGE_OCTETS : STANDARD_MESSAGE_OCTETS,
     remoteIdentifier: open.bgpIdentifier,
     remoteAs: open.asNumber,
     routeRefresh: has('RouteRefresh'),

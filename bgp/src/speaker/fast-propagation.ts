@@ -17,6 +17,9 @@ const MAX_SEGMENT_COUNT = 255;
 /** The bit of an extended community's type that keeps it in the AS (RFC 4360 §2). */
 const NON_TRANSITIVE_COMMUNITY = 0x40;
 
+/** What is added could make an attribute longer than any may be: that is looked at closely. */
+const LONG_OCTETS = 0x8000;
+
 /** A destination in numbers. */
 interface Target {
   readonly to: Destination;
@@ -51,7 +54,7 @@ export class FastPropagation {
    */
   outgoing(set: AttributesId, source: RouteSource, identifier: number): AttributesId | typeof NONE {
     const { to, internal, self } = this.target;
-    if (to.role !== undefined) return NONE;
+    if (to.role !== undefined || this.heard.lengthOf(set) > LONG_OCTETS) return NONE;
     const octets = this.heard.segmentOf(set);
     const listEnd = this.heard.listEndOf(set);
     const trailing = this.heard.nextHopOctetsOf(set);

@@ -5,6 +5,7 @@ import type { Family } from '../net/family.ts';
 import { isNoDestination, type Prefix } from '../net/prefix.ts';
 import { applyActions } from '../policy/actions.ts';
 import type { PreparedPolicy } from '../policy/evaluate.ts';
+import type { Action } from '../policy/policy.ts';
 import { AdjRibIn } from '../rib/adj-rib-in.ts';
 import type { HeardSets } from '../rib/heard-sets.ts';
 import type { NextHops } from '../rib/next-hop.ts';
@@ -56,6 +57,10 @@ export class Inbound {
   readonly adjRibIn: AdjRibIn;
   private readonly originated = new Map<PrefixId, OriginatedRoute['kernel']>();
   private readonly counts: (Counts | undefined)[] = [];
+  /** What import policy last made of a set: the prefixes of a message share it, and it has a use of its own meanwhile. */
+  private changed:
+    | { readonly set: AttributesId; readonly actions: readonly Action[]; readonly id: AttributesId }
+    | undefined;
   private readonly cursor = new NlriCursor();
   private readonly words: Mutable<PrefixWords>;
   /** Peers whose session is lost and whose paths go, slice by slice: with the pass over all paths after which they are gone. */
@@ -111,6 +116,7 @@ export class Inbound {
       heard.retain(set);
       this.store(counts, prefix, from.peer, cursor.pathId, set, accepted);
     }
+    this.forgetChanged();
     heard.release(set);
   }
 
@@ -250,6 +256,7 @@ export class Inbound {
       counts.accepted += Number(accepted !== NONE) - Number(before);
       touch(prefix);
     });
+    this.forgetChanged();
   }
 
   countsOf(peer: PeerIndex): Readonly<Counts> {
@@ -262,11 +269,26 @@ export class Inbound {
     if (!policy.acceptsAll) {
       const verdict = policy.evaluate(prefixes.words(prefix, this.words));
       if (!verdict.accepted) return NONE;
-      if (verdict.actions.length > 0)
-        return heard.intern(applyActions(heard.attributes(set), verdict.actions));
+      if (verdict.actions.length > 0) return this.changedBy(verdict.actions, set);
     }
     heard.retain(set);
     return set;
+  }
+
+  /** What import policy makes of a set, with one use for the caller. */
+  private changedBy(actions: readonly Action[], set: AttributesId): AttributesId {
+    const { heard } = this.options;
+    if (this.changed?.set !== set || this.changed.actions !== actions) {
+      this.forgetChanged();
+      this.changed = { set, actions, id: heard.intern(applyActions(heard.attributes(set), actions)) };
+    }
+    heard.retain(this.changed.id);
+    return this.changed.id;
+  }
+
+  private forgetChanged(): void {
+    if (this.changed !== undefined) this.options.heard.release(this.changed.id);
+    this.changed = undefined;
   }
 
   /** The set as a long-lived stale route has it; takes over the use of the one given, and gives one of its own. */

@@ -64,10 +64,6 @@ export const isYoung = (line: Line, now: Millis): boolean => now - line.connecte
 export const awaitsOpen = ({ session }: Line): boolean =>
   session.state === 'OpenSent' || isDelayingOpen(session);
 
-/** Longest message that may come. */
-export const maxReceivedOctets = ({ session }: Line): number =>
-  'agreed' in session ? session.agreed.maxReceivedOctets : INITIAL_CONTEXT.maxMessageOctets;
-
 /** What its messages are read and written with. */
 export const contextOf = (line: Line): WireContext =>
   'agreed' in line.session ? line.session.agreed.context : INITIAL_CONTEXT;

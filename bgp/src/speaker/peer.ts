@@ -19,16 +19,7 @@ import type { Open } from '../wire/open.ts';
 import type { PlainUpdate } from '../wire/plain-update.ts';
 import type { ConnectionId, PeerConfig } from './input.ts';
 import type { PeerCounters, SessionState } from './inspect.ts';
-import {
-  awaitsOpen,
-  concatenate,
-  contextOf,
-  isYoung,
-  type Line,
-  maxReceivedOctets,
-  newLine,
-  wereRivals,
-} from './line.ts';
+import { awaitsOpen, concatenate, contextOf, isYoung, type Line, newLine, wereRivals } from './line.ts';
 import type { LogEvent, Output } from './output.ts';
 
 /** What a peer asks of the speaker around it. */
@@ -226,7 +217,7 @@ export class Peer {
     if (line === undefined) return;
     line.framer.push(octets);
     while (line.connection === connection) {
-      const framed = line.framer.next(maxReceivedOctets(line));
+      const framed = line.framer.next(contextOf(line).maxMessageOctets);
       if (framed === undefined) return;
       if (framed.kind === 'error') {
         this.happen(line, { type: 'BGPHeaderErr', notification: framed.error }, now);

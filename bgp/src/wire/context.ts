@@ -5,7 +5,7 @@ import type { Family } from '../net/family.ts';
 export interface WireContext {
   /** Octets of an AS number in AS_PATH and AGGREGATOR: 4 when both sides have the capability (RFC 6793). */
   readonly asOctets: 2 | 4;
-  /** Largest message to send: 4,096 (RFC 4271 §4.1), or 65,535 to a peer that offers to receive it (RFC 8654). */
+  /** Largest message either side may send: 4,096 (RFC 4271 §4.1), or 65,535 where both offer it (RFC 8654). */
   readonly maxMessageOctets: number;
   /** Families both sides agreed on (RFC 4760 §8); IPv4 alone when no capability was exchanged. */
   readonly families: readonly Family[];

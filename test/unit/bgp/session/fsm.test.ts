@@ -33,7 +33,6 @@ const agreed: Negotiated = {
     addPathSend: [],
     peerType: 'internal',
   },
-  maxReceivedOctets: 4096,
   remoteIdentifier: address('10.0.0.2'),
   remoteAs: 64512,
   routeRefresh: true,

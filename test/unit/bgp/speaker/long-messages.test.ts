@@ -51,10 +51,16 @@ function bench(tells: readonly Capability[], hears: readonly Capability[]) {
 }
 
 describe('messages of more than 4,096 octets (RFC 8654)', () => {
-  it('are read where we have offered it, whatever the peer offers itself (§4)', () => {
-    const { made, from } = bench([IPV4, AS4], []);
+  it('are read where both have offered it', () => {
+    const { made, from } = bench([IPV4, AS4, EXTENDED], []);
     made.received(from, update(path(2_000, 4)));
     expect(made.view(TELLS)).toMatchObject({ state: 'Established', routes: { ipv4: { accepted: 1 } } });
+  });
+
+  it('are a Bad Message Length from a peer that has not offered it', () => {
+    const { made, from } = bench([IPV4, AS4], []);
+    made.received(from, update(path(2_000, 4)));
+    expect(made.notifications(from)).toEqual(['1/2']);
   });
 
   it('are a Bad Message Length where we have not', () => {
