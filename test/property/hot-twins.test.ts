@@ -8,6 +8,7 @@ import {
   encodeWithdraw,
   type Family,
   INITIAL_CONTEXT,
+  ipv4FromNumber,
   type NlriBlock,
   type Prefix,
   PrefixTable,
@@ -245,9 +246,7 @@ describe('the decision on numbers', () => {
   const close = fc.record({
     values: fc.record({
       origin: few(0 as const, 1 as const),
-      asPath: few([65001], [65002], [65001, 65002]).map((asNumbers) => [
-        { type: 'AS_SEQUENCE' as const, asNumbers },
-      ]),
+      asPath: few([65001], [65002]).map((asNumbers) => [{ type: 'AS_SEQUENCE' as const, asNumbers }]),
       multiExitDisc: few(0, 10),
       localPref: few(100),
     }),
@@ -261,7 +260,7 @@ describe('the decision on numbers', () => {
     const identifier = peer === 0 ? 0 : 0x0a000001 + (peer >> 1);
     return {
       source: { peer: peer as PeerIndex, kind, client: false },
-      bgpIdentifier: address(`10.0.0.${identifier & 255}`),
+      bgpIdentifier: ipv4FromNumber(identifier),
       identifier,
       address: address(`10.0.1.${9 - peer}`),
     };
@@ -271,7 +270,10 @@ describe('the decision on numbers', () => {
     let several = 0;
     fc.assert(
       fc.property(
-        fc.array(fc.oneof(route, close), { minLength: 1, maxLength: 8 }),
+        fc.array(fc.oneof({ weight: 1, arbitrary: route }, { weight: 6, arbitrary: close }), {
+          minLength: 1,
+          maxLength: 8,
+        }),
         fc.option(fc.nat(5), { nil: undefined }),
         (routes, inUse) => {
           const hops = new NextHops();
