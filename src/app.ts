@@ -15,7 +15,7 @@ import { PictureKeeper } from './datastore/picture-keeper.ts';
 import type { EarlierPicture } from './datastore/watch.ts';
 import type { DesiredState } from './desired/desired-state.ts';
 import { guardIsolation } from './desired/isolation.ts';
-import { kernelRoute } from './desired/kernel.ts';
+import { fixedRoutes, kernelRoute } from './desired/kernel.ts';
 import { desiredStates, openDatastore, watchedRanges } from './desired/pipeline.ts';
 import { NOTHING_APPLIED, reconcile } from './desired/reconcile.ts';
 import { controlSource } from './facts.ts';
@@ -25,7 +25,7 @@ import { openRtnetlink } from './kernel/netlink/rtnetlink.ts';
 import { createLog, type Log } from './observe/log.ts';
 import { Report } from './report.ts';
 import { monotonicClock as clock } from './speaker/clock.ts';
-import { KernelPlane, NoPlane } from './speaker/forwarding.ts';
+import { KernelPlane, type KernelRule, NoPlane } from './speaker/forwarding.ts';
 import { SpeakerLoop } from './speaker/loop.ts';
 import { type ListenSpec, type PeerSocketOptions, Tcp } from './speaker/tcp.ts';
 
@@ -172,7 +172,8 @@ class Daemon {
     this.report.problems(desired.resolution);
     if (this.plane instanceof KernelPlane) {
       const policy = desired.kernel;
-      this.plane.setRule((prefix, route) => kernelRoute(policy, prefix, route));
+      const rule: KernelRule = (prefix, route) => kernelRoute(policy, prefix, route);
+      this.plane.setRule(rule, fixedRoutes(policy), policy.ignoredInterfaces);
     }
     this.tcp.setPeers(socketOptions(desired));
     const speaker = desired.speaker && { ...desired.speaker, restarting: this.restarting };

@@ -91,7 +91,7 @@ export const FIELD_TABLE = {
     'spec.ignoredInterfaces': row(
       'list of patterns like `docker*`',
       'none',
-      'interfaces whose networks are not looked at',
+      'interfaces whose networks resolve no next hop; host routes through them do',
     ),
     'spec.programClusterRoutes': row(
       '`Enabled`, `Disabled`, `EnabledIPIPOnly`, `EnabledNoEncapOnly`',

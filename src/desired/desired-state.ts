@@ -37,7 +37,7 @@ import {
 } from '../calico/snapshot.ts';
 import { localWorkloads, NO_WORKLOADS } from '../calico/workloads.ts';
 import { type Annotated, annotation, checkAnnotations, MAX_PATHS } from './annotations.ts';
-import type { KernelPolicy } from './kernel.ts';
+import { hostRoutes, type KernelPolicy } from './kernel.ts';
 import { PeerBuilder, type PeerTransport } from './peer-config.ts';
 import {
   filterLists,
@@ -144,7 +144,13 @@ export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): 
     listen,
     peers: built.map(({ config }) => config),
     originated: speaker === undefined ? [] : originatedRoutes(blocks, priorities),
-    kernel: { normalPriority: priorities, pools: programmed, wireguardNextHops: wireguardNextHops(cluster) },
+    kernel: {
+      normalPriority: priorities,
+      pools: programmed,
+      wireguardNextHops: wireguardNextHops(cluster),
+      hostRoutes: hostRoutes(sorted),
+      ignoredInterfaces,
+    },
     transport: new Map(built.map(({ config, transport }) => [config.peer, transport])),
   };
 }

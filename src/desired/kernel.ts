@@ -4,11 +4,14 @@ import {
   type Address,
   containsAddress,
   containsPrefix,
+  FAMILY,
   type ForwardingRoute,
   familyOfPrefix,
   type Prefix,
+  prefixOf,
 } from 'bgp-utils';
 import { PRIORITY_SUM } from '../calico/filters.ts';
+import type { ResolvedPeer } from '../calico/peers.ts';
 import type { KernelPool, Priorities } from '../calico/routes.ts';
 
 /** Plain data, so that two can be compared. */
@@ -18,7 +21,33 @@ export interface KernelPolicy {
   readonly pools: readonly KernelPool[];
   /** BGP routes through these are left to WireGuard. */
   readonly wireguardNextHops: readonly Address[];
+  /** `reachableBy`: how peers are reached, whatever BGP says. */
+  readonly hostRoutes: readonly HostRoute[];
+  /** Their networks resolve no next hop; patterns. */
+  readonly ignoredInterfaces: readonly string[];
 }
+
+export interface HostRoute {
+  readonly prefix: Prefix;
+  readonly gateway: Address;
+}
+
+/** One for each peer that has a gateway (3.1); of two sessions with one address the first says which. */
+export function hostRoutes(peers: readonly ResolvedPeer[]): HostRoute[] {
+  const routes = new Map<Prefix, HostRoute>();
+  for (const { address, family, reachableBy } of peers) {
+    const prefix = prefixOf(address, FAMILY[family].addressBits);
+    if (reachableBy !== undefined && !routes.has(prefix))
+      routes.set(prefix, { prefix, gateway: reachableBy });
+  }
+  return [...routes.values()];
+}
+
+/** Routes that are there whatever the speaker forwards: static, so without a metric. */
+export const fixedRoutes = ({ hostRoutes }: KernelPolicy): ReadonlyMap<Prefix, FibRoute> =>
+  new Map(
+    hostRoutes.map(({ prefix, gateway }) => [prefix, { type: 'unicast', nextHops: [gateway], metric: 0 }]),
+  );
 
 /** What the kernel shall have for a prefix. A metric of 0 is the kernel's default, which IPv6 shows as 1024. */
 export type FibRoute =

@@ -13,6 +13,7 @@ import {
   type RouteError,
 } from '../kernel/kernel.ts';
 import { Fib, type FibRoute, type FibSizes, type FibView } from './fib.ts';
+import { heedAllBut } from './ignored.ts';
 
 /** Time, handed in. A delay of 0 is the next turn of the event loop, after what waits for it now (setImmediate). */
 export interface FibClock {
@@ -93,6 +94,8 @@ export class FibSync {
   /** Interfaces that routes of ours went through at some time. */
   readonly #interfaces = new Set<string>();
   readonly #toResolve = new Set<Address>();
+  #ignored = '';
+  #heed = heedAllBut([]);
   readonly #timers = new Map<string, () => void>();
   #started = false;
   #closed = false;
@@ -128,6 +131,14 @@ export class FibSync {
     if (routes.length > 0) this.#onLog({ event: 'routes-adopted', routes: routes.length });
     this.#pumpSoon();
     this.#after('rescan', RESCAN_MS, () => this.#startRescan());
+  }
+
+  /** @param patterns  of interfaces whose networks resolve no next hop. */
+  ignoreInterfaces(patterns: readonly string[]): void {
+    if (patterns.join(' ') === this.#ignored) return;
+    this.#ignored = patterns.join(' ');
+    this.#heed = heedAllBut(patterns);
+    this.#resolveSoon();
   }
 
   /** The route that the kernel shall have for a prefix, undefined for none. Carried out in the next turns. */
@@ -288,7 +299,8 @@ export class FibSync {
   }
 
   #lookUpRecursively(address: Address): NextHopResolution {
-    const { foreign, own } = this.#kernel.resolve(address);
+    const { foreign: found, own } = this.#kernel.resolve(address);
+    const foreign = this.#heed(found);
     if (own === undefined) return foreign;
     const least = foreign.reachable ? lengthOf(foreign.prefix) : 0;
     for (let length = lengthOf(own.prefix); length >= least; length--) {

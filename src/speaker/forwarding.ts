@@ -15,18 +15,32 @@ const SWEEP_GRACE_MS = 2000;
 export class KernelPlane implements ForwardingPlane {
   private readonly routes = new Map<Prefix, ForwardingRoute>();
   private rule: KernelRule = () => undefined;
+  private fixed: ReadonlyMap<Prefix, FibRoute> = new Map();
 
   constructor(private readonly fib: FibSync) {}
 
-  setRule(rule: KernelRule): void {
+  /** @param fixed  routes that are there whatever the speaker says of the prefix. */
+  setRule(
+    rule: KernelRule,
+    fixed: ReadonlyMap<Prefix, FibRoute>,
+    ignoredInterfaces: readonly string[],
+  ): void {
+    const prefixes = new Set([...this.routes.keys(), ...this.fixed.keys(), ...fixed.keys()]);
     this.rule = rule;
-    for (const [prefix, route] of this.routes) this.fib.want(prefix, rule(prefix, route));
+    this.fixed = fixed;
+    this.fib.ignoreInterfaces(ignoredInterfaces);
+    for (const prefix of prefixes) this.apply(prefix);
   }
 
   want(prefix: Prefix, route: ForwardingRoute | undefined): void {
     if (route === undefined) this.routes.delete(prefix);
     else this.routes.set(prefix, route);
-    this.fib.want(prefix, route && this.rule(prefix, route));
+    this.apply(prefix);
+  }
+
+  private apply(prefix: Prefix): void {
+    const route = this.routes.get(prefix);
+    this.fib.want(prefix, this.fixed.get(prefix) ?? (route && this.rule(prefix, route)));
   }
 
   trackNextHop(address: Address): void {

@@ -1,5 +1,5 @@
 import { address, type ForwardingRoute, prefix } from 'bgp-utils';
-import { kernelRoute } from '../../../src/desired/kernel.ts';
+import { fixedRoutes, kernelRoute } from '../../../src/desired/kernel.ts';
 import { stateOf, type TestCluster } from '../../support/calico.ts';
 
 const cluster: TestCluster = {
@@ -95,5 +95,26 @@ describe('what the kernel gets (§3.7)', () => {
     const disabled = stateOf({ ...cluster, config: { programClusterRoutes: 'Disabled' } }, 'a').kernel;
     expect(kernelRoute(disabled, prefix('10.65.1.0/26'), via('10.0.1.10'))).toBeUndefined();
     expect(kernelRoute(disabled, prefix('192.0.2.0/24'), via('10.0.1.10'))).toBeDefined();
+  });
+});
+
+describe('reachableBy (§3.1)', () => {
+  const peers = {
+    a: { peerIP: '192.0.2.1', asNumber: 65001, reachableBy: '10.0.1.254' },
+    b: { peerIP: '192.0.2.1:1790', asNumber: 65001, reachableBy: '10.0.1.253' },
+    c: { peerIP: '2001:db8::1', asNumber: 65001, reachableBy: 'fd00::fe', node: 'a' },
+    d: { peerIP: '192.0.2.9', asNumber: 65001, reachableBy: '10.0.1.254', node: 'b' },
+  };
+  const { kernel } = stateOf({ ...cluster, peers }, 'a');
+
+  it('is a host route to the peer, for entries of this node; of two gateways the first', () => {
+    expect(kernel.hostRoutes).toEqual([
+      { prefix: '192.0.2.1/32', gateway: '10.0.1.254' },
+      { prefix: '2001:db8::1/128', gateway: 'fd00::fe' },
+    ]);
+  });
+
+  it('goes into the kernel without a metric', () => {
+    expect(fixedRoutes(kernel).get(prefix('192.0.2.1/32'))).toEqual(unicast(0, '10.0.1.254'));
   });
 });

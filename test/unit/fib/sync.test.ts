@@ -62,6 +62,38 @@ function fixture(): Fixture {
 const news = () => new Promise((resolve) => setImmediate(resolve));
 const prefixes = (kernel: MemoryKernel) => kernel.routes().map((each) => each.prefix);
 
+describe('ignored interfaces (Calico data model §3.1)', () => {
+  it.each<[readonly string[], string, number | undefined]>([
+    [[], '10.0.0.2', 0],
+    [['eth0'], '10.0.0.2', undefined],
+    [['eth*'], '10.0.0.2', undefined],
+    [['et?0'], '10.0.0.2', undefined],
+    [['eth', 'th0', 'docker*'], '10.0.0.2', 0],
+    [['eth0'], '10.0.0.9', 0], // a host route that somebody put there
+  ])('with %j the next hop %s costs %s', async (patterns, nextHop, cost) => {
+    const { kernel, clock, sync, costs } = fixture();
+    kernel.addByOthers(route('10.0.0.9/32', 0, 3, hop(undefined)));
+    sync.start();
+    sync.ignoreInterfaces(patterns);
+    sync.trackNextHop(address(nextHop));
+    await news();
+    clock.run();
+    expect(costs.at(-1)).toEqual([nextHop, cost]);
+  });
+
+  it('a new list is looked at again, without a change in the kernel', async () => {
+    const { clock, sync, costs } = fixture();
+    sync.start();
+    sync.trackNextHop(A);
+    clock.run();
+    sync.ignoreInterfaces(['eth0']);
+    clock.advance(1000);
+    sync.ignoreInterfaces([]);
+    clock.advance(1000);
+    expect(costs.map(([, cost]) => cost)).toEqual([0, undefined, 0]);
+  });
+});
+
 describe('FibSync', () => {
   it('does nothing before start, then carries over what is wanted', () => {
     const { kernel, clock, sync } = fixture();

@@ -1,0 +1,59 @@
+import { address, type ForwardingRoute, prefix } from 'bgp-utils';
+import { FibSync } from '../../../src/fib/sync.ts';
+import { MemoryKernel } from '../../../src/kernel/memory.ts';
+import { KernelPlane, type KernelRule } from '../../../src/speaker/forwarding.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const PEER = prefix('192.0.2.1/32');
+const OTHER = prefix('10.65.0.0/26');
+
+function fixture() {
+  const kernel = new MemoryKernel();
+  kernel.addByOthers({
+    ...{ prefix: prefix('10.0.0.0/24'), type: 'unicast', metric: 0, protocol: 2 },
+    nextHops: [{ gateway: undefined, interface: 'eth0', weight: 1, onLink: false }],
+  });
+  const clock = new FakeClock();
+  const fib = new FibSync({ kernel, clock, onNextHop: () => {}, onLog: () => {} });
+  fib.start();
+  const plane = new KernelPlane(fib);
+  const shown = () => {
+    clock.run();
+    return kernel.routes().map((route) => `${route.prefix} ${route.nextHops[0]?.gateway} ${route.metric}`);
+  };
+  return { plane, shown };
+}
+
+const ALL: KernelRule = (_, route) =>
+  route.type === 'blackhole' ? undefined : { type: 'unicast', nextHops: route.nextHops, metric: 1024 };
+const via = (gateway: string): ForwardingRoute => ({
+  ...{ type: 'unicast', nextHops: [address(gateway)], localPref: 100, stale: false },
+});
+const fixed = (gateway: string) =>
+  new Map([[PEER, { type: 'unicast' as const, nextHops: [address(gateway)], metric: 0 }]]);
+
+describe('KernelPlane', () => {
+  it('installs what the rule makes of a route, and of all of them when it changes', () => {
+    const { plane, shown } = fixture();
+    plane.want(OTHER, via('10.0.0.2'));
+    expect(shown()).toEqual([]); // no rule yet
+    plane.setRule(ALL, new Map(), []);
+    expect(shown()).toEqual(['10.65.0.0/26 10.0.0.2 1024']);
+    plane.setRule(() => undefined, new Map(), []);
+    expect(shown()).toEqual([]);
+  });
+
+  it("has fixed routes whatever the speaker says, and the speaker's again when they go (§3.1)", () => {
+    const { plane, shown } = fixture();
+    plane.want(PEER, via('10.0.0.2'));
+    plane.setRule(ALL, fixed('10.0.0.254'), []);
+    expect(shown()).toEqual(['192.0.2.1/32 10.0.0.254 0']);
+    plane.want(PEER, undefined);
+    plane.want(PEER, via('10.0.0.3'));
+    expect(shown()).toEqual(['192.0.2.1/32 10.0.0.254 0']);
+    plane.setRule(ALL, fixed('10.0.0.253'), []);
+    expect(shown()).toEqual(['192.0.2.1/32 10.0.0.253 0']);
+    plane.setRule(ALL, new Map(), []);
+    expect(shown()).toEqual(['192.0.2.1/32 10.0.0.3 1024']);
+  });
+});
