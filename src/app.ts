@@ -1,8 +1,7 @@
 // The daemon: where the real implementations meet, and the only subscription. Opens the kernel, the control socket and the
 // datastore, and from then on carries every desired state to the speaker. Ends on SIGTERM or SIGINT.
 
-import { join } from 'node:path';
-import { type Address, type PeerId, Speaker } from 'bgp-utils';
+import { type Address, Speaker } from 'bgp-utils';
 import type { Subscription } from 'rxjs';
 import { version } from '../package.json';
 import type { RunConfig } from './config/config.ts';
@@ -10,24 +9,25 @@ import { WatchedEndpointFiles } from './config/endpoint-status.ts';
 import { WatchedSecrets } from './config/secrets.ts';
 import { type ControlServer, startControlServer } from './control/server.ts';
 import type { Datastore } from './datastore/datastore.ts';
-import { picturePath } from './datastore/picture-file.ts';
-import { PictureKeeper } from './datastore/picture-keeper.ts';
+import type { PictureKeeper } from './datastore/picture-keeper.ts';
 import type { EarlierPicture } from './datastore/watch.ts';
 import type { DesiredState } from './desired/desired-state.ts';
 import { guardIsolation } from './desired/isolation.ts';
 import { fixedRoutes, kernelRoute } from './desired/kernel.ts';
-import { desiredStates, openDatastore, watchedRanges } from './desired/pipeline.ts';
+import { desiredStates, openDatastore } from './desired/pipeline.ts';
 import { NOTHING_APPLIED, reconcile } from './desired/reconcile.ts';
 import { controlSource } from './facts.ts';
 import { FibSync } from './fib/sync.ts';
 import { type Kernel, KernelUnavailable } from './kernel/kernel.ts';
 import { openRtnetlink } from './kernel/netlink/rtnetlink.ts';
 import { createLog, type Log } from './observe/log.ts';
+import { EventCounts } from './observe/metrics.ts';
 import { Report } from './report.ts';
 import { monotonicClock as clock } from './speaker/clock.ts';
 import { KernelPlane, type KernelRule, NoPlane } from './speaker/forwarding.ts';
 import { SpeakerLoop } from './speaker/loop.ts';
-import { type ListenSpec, type PeerSocketOptions, Tcp } from './speaker/tcp.ts';
+import { Tcp } from './speaker/tcp.ts';
+import { listeners, pictureKeeper, schedule, socketOptions } from './wiring.ts';
 
 const EXIT_REFUSED = 1;
 
@@ -63,6 +63,7 @@ class Daemon {
   private desired: DesiredState | undefined;
   private applied = NOTHING_APPLIED;
   private advertised = false;
+  private readonly events = new EventCounts();
   private heldBack: string | undefined;
   private again: NodeJS.Timeout | undefined;
   private readonly report: Report;
@@ -107,7 +108,10 @@ class Daemon {
       clock,
       tcp: this.tcp,
       forwarding: this.plane,
-      onLog: (event) => log.event(event),
+      onLog: (event) => {
+        this.events.count(event);
+        log.event(event);
+      },
       onConverged: ({ waitedFor, gaveUpOn }) => log.info('first tables complete', { waitedFor, gaveUpOn }),
     });
     this.datastore = openDatastore(config.datastore);
@@ -209,6 +213,8 @@ class Daemon {
       desired: () => this.desired,
       advertised: () => this.ownRoutesAdvertised(),
       heldBack: () => this.heldBack,
+      events: this.events,
+      pictureWrites: () => this.keeper?.written ?? 0,
     });
     const opened = await startControlServer({
       source,
@@ -268,51 +274,4 @@ class Daemon {
     this.secrets.close();
     this.endpoints.close();
   }
-}
-
-/** Only of etcd: a file is as near as what is kept of it. */
-function pictureKeeper(
-  { datastore, node, stateDir }: RunConfig,
-  { status }: Datastore,
-  onFailure: (message: string | undefined) => void,
-): PictureKeeper | undefined {
-  if (datastore.type !== 'etcd') return undefined;
-  const { discoverySrv, endpoints } = datastore;
-  return new PictureKeeper({
-    path: join(stateDir, picturePath(node)),
-    owner: {
-      node,
-      datastore: discoverySrv === undefined ? endpoints : [discoverySrv],
-      ranges: watchedRanges(node),
-    },
-    current: () => status.current.state === 'in-sync',
-    onFailure,
-  });
-}
-
-/** @returns cancels it. */
-function schedule(delayMs: number, run: () => void): () => void {
-  if (delayMs <= 0) {
-    const immediate = setImmediate(run);
-    return () => clearImmediate(immediate);
-  }
-  const timer = setTimeout(run, delayMs);
-  return () => clearTimeout(timer);
-}
-
-function socketOptions({ peers, transport }: DesiredState): ReadonlyMap<Address, PeerSocketOptions> {
-  const none: PeerSocketOptions = { password: undefined, ttl: undefined, minTtl: undefined };
-  return new Map(peers.map(({ peer, address }) => [address, transport.get(peer as PeerId) ?? none]));
-}
-
-function listeners({ listen }: DesiredState): ListenSpec[] {
-  const specs: ListenSpec[] = [];
-  for (const [family, spec] of [
-    ['ipv4', listen.v4],
-    ['ipv6', listen.v6],
-  ] as const) {
-    if (spec !== null)
-      specs.push({ family, address: (spec.address ?? undefined) as Address | undefined, port: spec.port });
-  }
-  return specs;
 }

@@ -21,6 +21,7 @@ import type { Datastore } from './datastore/datastore.ts';
 import type { DesiredState } from './desired/desired-state.ts';
 import type { FibView } from './fib/fib.ts';
 import type { FibSync } from './fib/sync.ts';
+import { type EventCounts, metricsText } from './observe/metrics.ts';
 import type { Clock } from './speaker/clock.ts';
 import type { SpeakerLoop } from './speaker/loop.ts';
 import type { Tcp } from './speaker/tcp.ts';
@@ -42,6 +43,9 @@ export interface Parts {
   readonly advertised: () => boolean;
   /** A change of peerings that waits, and why. */
   readonly heldBack: () => string | undefined;
+  readonly events: EventCounts;
+  /** How often the picture of the datastore was kept. */
+  readonly pictureWrites: () => number;
 }
 
 export function controlSource(parts: Parts): ControlSource {
@@ -52,9 +56,35 @@ export function controlSource(parts: Parts): ControlSource {
     routes: (query) => routeFacts(speaker, query),
     kernel: () => (parts.fib?.view() ?? []).map(kernelRouteFacts),
     resolution: () => parts.desired()?.resolution,
+    metrics: () => metrics(parts),
     now: clock.now,
     clear: (peer, how, text) => loop.feed({ type: 'Clear', peer, how, text }),
   };
+}
+
+function metrics(parts: Parts): string {
+  const { clock, startedAt, speaker, events } = parts;
+  const types = new Map(
+    parts.desired()?.resolution.peers.map((peer) => [`${peer.address} ${peer.port}`, peer.type]),
+  );
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed } = process.memoryUsage();
+  const { active, idle } = performance.eventLoopUtilization();
+  return metricsText({
+    status: statusFacts(parts),
+    peers: speaker.peerViews(),
+    typeOf: ({ config }) => types.get(`${config.address} ${config.port}`),
+    events,
+    pictureWrites: parts.pictureWrites(),
+    process: {
+      startedAtSeconds: (Date.now() - (clock.now() - startedAt)) / 1000,
+      cpuSeconds: (user + system) / 1e6,
+      residentOctets: rss,
+      heapUsedOctets: heapUsed,
+      loopActiveSeconds: active / 1000,
+      loopIdleSeconds: idle / 1000,
+    },
+  });
 }
 
 function statusFacts(parts: Parts): StatusFacts {

@@ -4,6 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parse } from 'yaml';
+import { watchedPrefixes } from '../src/calico/keys.ts';
+import { METRICS } from '../src/observe/metrics.ts';
 
 const ROOT = join(__dirname, '..');
 const FOLDERS = ['.', 'docs', 'docs/decisions', 'bgp', ...folders('topologies')];
@@ -83,6 +85,22 @@ describe('documents', () => {
     );
     const known = general + help('run') + help('routes') + help('clear');
     expect([...flags].filter((flag) => !known.includes(flag))).toEqual([]);
+  });
+
+  it('grant etcd users what the daemon reads, and nothing else', () => {
+    const granted = [...read('docs/operations.md').matchAll(/^etcdctl .* read --prefix=true (\S+)$/gm)];
+    expect(granted.map((match) => match[1])).toEqual(watchedPrefixes('NODE'));
+  });
+
+  it('name metrics that there are', () => {
+    const names = new Set(METRICS.map(({ name }) => name.replace(/^mesosbgp_/, '')));
+    const text = read('docs/operations.md');
+    const used = [
+      ...text.matchAll(/\bmesosbgp_([a-z_]+)\b/g),
+      ...text.matchAll(/`((?:datastore|session|peer|fib|isolation|update|problem)[a-z_]*)(?:\{[^}]*\})?`/g),
+    ].map((match) => match[1]!);
+    expect(used.length).toBeGreaterThan(20);
+    expect([...new Set(used)].filter((name) => !names.has(name))).toEqual([]);
   });
 
   it('have every dependency with its exact version', () => {

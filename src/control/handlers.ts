@@ -39,8 +39,8 @@ export interface ControlRequest {
 
 export interface ControlReply {
   readonly status: number;
-  /** Goes out as JSON. */
-  readonly body: object;
+  /** Goes out as JSON; a text as what Prometheus reads. */
+  readonly body: object | string;
   readonly allow?: string;
 }
 
@@ -91,6 +91,12 @@ export function controlHandler(context: HandlerContext): (request: ControlReques
         const body = readyView(source.status());
         return { status: body.ready ? 200 : 503, body };
       },
+    },
+    {
+      method: 'GET',
+      path: '/metrics',
+      parameters: [],
+      handle: () => ({ status: 200, body: source.metrics() }),
     },
     {
       method: 'GET',

@@ -174,9 +174,11 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, reply: ControlReply): void {
-  const text = `${JSON.stringify(reply.body)}\n`;
+  const { body } = reply;
+  const plain = typeof body === 'string';
+  const text = plain ? body : `${JSON.stringify(body)}\n`;
   response.writeHead(reply.status, {
-    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Type': plain ? 'text/plain; version=0.0.4; charset=utf-8' : 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(text),
     'Cache-Control': 'no-store',
     ...(reply.allow === undefined ? {} : { Allow: reply.allow }),

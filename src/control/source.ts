@@ -92,6 +92,8 @@ export interface ControlSource {
   kernel(): Iterable<KernelRouteFacts>;
   /** As `resolve -o json` prints it; undefined until the datastore was read. */
   resolution(): ResolveAnswer | undefined;
+  /** In the text format of Prometheus. */
+  metrics(): string;
   /** Milliseconds on the clock of every time above. */
   now(): Millis;
   /** The peer is one of `peers()`. @param text  for the peer's operator (RFC 9003); '' is none. */

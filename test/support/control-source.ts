@@ -217,6 +217,7 @@ export function fakeSource(
     },
     kernel: () => facts.kernel ?? [],
     resolution: () => facts.resolution,
+    metrics: () => '# HELP mesosbgp_ready\n',
     now: () => NOW,
     clear: (peer, how, text) => void cleared.push({ peer, how, text }),
   };

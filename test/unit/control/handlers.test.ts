@@ -40,7 +40,7 @@ const ask = asker(
     resolution: resolveAnswer(),
   }),
 );
-const error = (reply: { body: object }) => (reply.body as { error?: string }).error ?? '';
+const error = (reply: { body: object | string }) => (reply.body as { error?: string }).error ?? '';
 
 describe('paths', () => {
   it.each([
@@ -259,4 +259,9 @@ describe('POST /v1/clear', () => {
     const { reply, cleared } = post({ peer: '10.0.0.2', how: 'reset' }, { trusted: false });
     expect([reply.status, cleared]).toEqual([403, []]);
   });
+});
+
+it('/metrics is text, as the source makes it', () => {
+  const reply = ask('/metrics');
+  expect([reply.status, reply.body]).toEqual([200, '# HELP mesosbgp_ready\n']);
 });

@@ -1,0 +1,285 @@
+// Metrics as Prometheus reads them (text format 0.0.4): a table of families, made from facts when somebody asks. Names begin
+// with `mesosbgp_`, units are base units. How many series there can be is bounded: labels have few values, and peers have
+// series of their own only up to PEER_SERIES, those that somebody configured by name first.
+
+import { FAMILIES, type LogEvent, type PeerView } from 'bgp-utils';
+import type { StatusFacts } from '../control/source.ts';
+
+export interface MetricsFacts {
+  readonly status: StatusFacts;
+  readonly peers: readonly PeerView[];
+  /** As in /v1/resolve: `mesh`, `node` and so on; undefined for a peer that came from a range. */
+  readonly typeOf: (peer: PeerView) => string | undefined;
+  readonly events: EventCounts;
+  /** How often the picture of the datastore was written to the state folder. */
+  readonly pictureWrites: number;
+  readonly process: ProcessFacts;
+}
+
+export interface ProcessFacts {
+  /** Seconds since 1970. */
+  readonly startedAtSeconds: number;
+  /** User and system time. */
+  readonly cpuSeconds: number;
+  readonly residentOctets: number;
+  readonly heapUsedOctets: number;
+  /** How long the one loop that everything runs in was busy, and waited. */
+  readonly loopActiveSeconds: number;
+  readonly loopIdleSeconds: number;
+}
+
+/** Peers with series of their own: with some twenty series each, what one node should ask of a Prometheus for thousands. */
+export const PEER_SERIES = 100;
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [Labels, number];
+
+interface Metric {
+  readonly name: string;
+  readonly type: 'gauge' | 'counter';
+  readonly help: string;
+  readonly samples: (facts: MetricsFacts) => readonly Sample[];
+}
+
+const one = (value: number | boolean): readonly Sample[] => [[{}, Number(value)]];
+const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
+  name: `mesosbgp_${name}`,
+  type: 'gauge',
+  help,
+  samples,
+});
+const counter = (name: string, help: string, samples: Metric['samples']): Metric => ({
+  ...gauge(`${name}_total`, help, samples),
+  type: 'counter',
+});
+
+const STATES: readonly PeerView['state'][] = [
+  'Idle',
+  'Connect',
+  'Active',
+  'OpenSent',
+  'OpenConfirm',
+  'Established',
+];
+const TYPES = ['mesh', 'global', 'node', 'workload', 'reverse', 'range'] as const;
+const DATASTORE_STATES = ['connecting', 'in-sync', 'disconnected'] as const;
+
+const typeLabel = ({ typeOf }: MetricsFacts, peer: PeerView): string => typeOf(peer) ?? 'range';
+
+/** Of each peer that has series of its own. */
+const ofPeers = (of: (peer: PeerView, facts: MetricsFacts) => readonly Sample[]): Metric['samples'] => {
+  return (facts) =>
+    shownPeers(facts).flatMap((peer) =>
+      of(peer, facts).map(([labels, value]) => [{ peer: peer.config.peer, ...labels }, value] as const),
+    );
+};
+
+/** Mesh peers are many and alike: they come last. */
+function shownPeers(facts: MetricsFacts): readonly PeerView[] {
+  if (facts.peers.length <= PEER_SERIES) return facts.peers;
+  const isMesh = (peer: PeerView) => typeLabel(facts, peer) === 'mesh';
+  const name = ({ config }: PeerView) => config.peer;
+  return [...facts.peers]
+    .sort((a, b) => Number(isMesh(a)) - Number(isMesh(b)) || (name(a) < name(b) ? -1 : 1))
+    .slice(0, PEER_SERIES);
+}
+
+/** A row a family of metrics, in the order in which they are shown. */
+export const METRICS: readonly Metric[] = [
+  gauge('build_info', 'Version of the running daemon; the value is 1.', ({ status }) => [
+    [{ version: status.version }, 1],
+  ]),
+  gauge('ready', 'Datastore read, own routes advertised, kernel in step: what /readyz says.', ({ status }) =>
+    one(status.ready.ok),
+  ),
+  gauge('problems', 'What is wrong in the datastore: how many problems /v1/resolve lists.', ({ status }) =>
+    one(status.problems),
+  ),
+  gauge('isolation_held_back', 'A change that would leave the node without peers is held back.', (facts) =>
+    one(facts.status.heldBack !== undefined),
+  ),
+  gauge('listener_up', 'Listening for BGP on that address.', ({ status }) =>
+    status.listening.map(({ address, port, error }) => [
+      { address, port: String(port) },
+      Number(error === undefined),
+    ]),
+  ),
+
+  gauge('sessions', 'Sessions by type and state.', (facts) => {
+    const counts = new Map<string, number>();
+    for (const peer of facts.peers) {
+      const key = `${typeLabel(facts, peer)} ${peer.state}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    return TYPES.flatMap((type) =>
+      STATES.map((state) => [{ type, state }, counts.get(`${type} ${state}`) ?? 0] as const),
+    );
+  }),
+  gauge('sessions_held_back', 'Sessions that are not started: a password is missing.', ({ peers }) =>
+    one(peers.filter(({ config }) => config.heldBack !== undefined).length),
+  ),
+  counter('sessions_established', 'How often a session reached Established.', ({ events }) =>
+    one(events.established),
+  ),
+  counter('sessions_lost', 'How often a session left Established.', ({ events }) => one(events.lost)),
+  counter('notifications', 'NOTIFICATION messages.', ({ events }) => [
+    [{ direction: 'received' }, events.notificationsReceived],
+    [{ direction: 'sent' }, events.notificationsSent],
+  ]),
+  counter('update_errors', 'UPDATE messages with a mistake (RFC 7606).', ({ events }) =>
+    one(events.updateErrors),
+  ),
+  counter('connections_refused', 'Connections from addresses that are no peer.', ({ events }) =>
+    one(events.connectionsRefused),
+  ),
+
+  gauge('peers_without_series', `Peers beyond the ${PEER_SERIES} that have series of their own.`, (facts) =>
+    one(facts.peers.length - shownPeers(facts).length),
+  ),
+  gauge(
+    'peer_up',
+    'The session is Established.',
+    ofPeers((peer, facts) => [
+      [
+        { type: typeLabel(facts, peer), asn: String(peer.config.remoteAs) },
+        Number(peer.state === 'Established'),
+      ],
+    ]),
+  ),
+  counter(
+    'peer_lost',
+    'How often the session left Established.',
+    ofPeers(({ counters }) => [[{}, counters.lost]]),
+  ),
+  counter(
+    'peer_messages',
+    'BGP messages of all types.',
+    ofPeers(({ counters }) => [
+      [{ direction: 'received' }, counters.messagesReceived],
+      [{ direction: 'sent' }, counters.messagesSent],
+    ]),
+  ),
+  counter(
+    'peer_updates',
+    'UPDATE messages.',
+    ofPeers(({ counters }) => [
+      [{ direction: 'received' }, counters.updatesReceived],
+      [{ direction: 'sent' }, counters.updatesSent],
+    ]),
+  ),
+  gauge(
+    'peer_prefixes',
+    'Prefixes received from the peer, accepted by policy, advertised to it, and kept stale.',
+    ofPeers(({ routes, config }) =>
+      config.families.flatMap((family) =>
+        (['received', 'accepted', 'advertised', 'stale'] as const).map(
+          (kind) => [{ family, kind }, routes[family][kind]] as const,
+        ),
+      ),
+    ),
+  ),
+
+  gauge('rib_prefixes', 'Prefixes with a route.', ({ status }) =>
+    FAMILIES.map((family) => [{ family }, status.speaker.routes[family].prefixes]),
+  ),
+  gauge('rib_paths', 'Candidates for those prefixes.', ({ status }) =>
+    FAMILIES.map((family) => [{ family }, status.speaker.routes[family].paths]),
+  ),
+  gauge('rib_local_prefixes', 'Prefixes that were made here.', ({ status }) =>
+    FAMILIES.map((family) => [{ family }, status.speaker.routes[family].local]),
+  ),
+
+  gauge('fib_in_step', 'The kernel has what is wanted. 1 with --kernel none.', ({ status }) =>
+    one(status.kernel.inStep),
+  ),
+  gauge('fib_routes', 'Routes in the kernel, on the way there, and refused by it.', ({ status }) => [
+    [{ state: 'installed' }, status.kernel.installed],
+    [{ state: 'pending' }, status.kernel.pending],
+    [{ state: 'failed' }, status.kernel.failed],
+  ]),
+
+  gauge('datastore_state', 'The datastore is in that state.', ({ status }) =>
+    DATASTORE_STATES.map((state) => [{ state }, Number(status.datastore.state === state)]),
+  ),
+  gauge('datastore_state_timestamp_seconds', 'When that state was entered.', ({ status }) =>
+    one(status.datastore.since / 1000),
+  ),
+  gauge('datastore_revision', 'Of the newest change that was seen.', ({ status }) =>
+    one(Number(status.datastore.revision ?? 0)),
+  ),
+  counter('datastore_lists', 'How often all was read.', ({ status }) => one(status.datastore.lists)),
+  counter('datastore_losses', 'How often changes ceased to arrive.', ({ status }) =>
+    one(status.datastore.losses),
+  ),
+  gauge('datastore_kept_picture', 'The picture that an earlier run kept is in force.', ({ status }) =>
+    one(status.datastore.kept !== undefined),
+  ),
+  counter('datastore_picture_writes', 'How often the picture was kept in the state folder.', (facts) =>
+    one(facts.pictureWrites),
+  ),
+
+  gauge('process_start_time_seconds', 'When the daemon started.', (facts) =>
+    one(facts.process.startedAtSeconds),
+  ),
+  counter('process_cpu_seconds', 'User and system time.', (facts) => one(facts.process.cpuSeconds)),
+  gauge('process_resident_memory_bytes', 'Resident memory.', (facts) => one(facts.process.residentOctets)),
+  gauge('process_heap_used_bytes', 'Memory of JavaScript objects.', (facts) =>
+    one(facts.process.heapUsedOctets),
+  ),
+  counter('loop_seconds', 'How long the one event loop was busy, and waited.', (facts) => [
+    [{ state: 'active' }, facts.process.loopActiveSeconds],
+    [{ state: 'idle' }, facts.process.loopIdleSeconds],
+  ]),
+];
+
+/** The text that GET /metrics answers with. */
+export const metricsText = (facts: MetricsFacts): string =>
+  METRICS.map(({ name, type, help, samples }) =>
+    [
+      `# HELP ${name} ${help}`,
+      `# TYPE ${name} ${type}`,
+      ...samples(facts).map(([labels, value]) => `${name}${labelText(labels)} ${value}`),
+      '',
+    ].join('\n'),
+  ).join('');
+
+function labelText(labels: Labels): string {
+  const parts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return parts.length === 0 ? '' : `{${parts.join(',')}}`;
+}
+
+const escaped = (value: string): string =>
+  value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+
+/** Counts what the speaker reports: peers come and go with the datastore, and counters of all of them must never go back. */
+export class EventCounts {
+  established = 0;
+  lost = 0;
+  notificationsReceived = 0;
+  notificationsSent = 0;
+  updateErrors = 0;
+  connectionsRefused = 0;
+
+  count(event: LogEvent): void {
+    switch (event.event) {
+      case 'session':
+        if (event.to === 'Established') this.established++;
+        else if (event.from === 'Established') this.lost++;
+        return;
+      case 'notification-received':
+        this.notificationsReceived++;
+        return;
+      case 'notification-sent':
+        this.notificationsSent++;
+        return;
+      case 'update-error':
+        this.updateErrors++;
+        return;
+      case 'connection-refused':
+        this.connectionsRefused++;
+        return;
+      default:
+        return; // told in the log alone
+    }
+  }
+}
