@@ -25,7 +25,7 @@ import { S3 } from './scenarios/mesh-of-clients.ts';
 import { S2 } from './scenarios/reflect.ts';
 import type { Result, Scenario, Variant } from './scenarios/scenario.ts';
 import { STALLED } from './scenarios/stalled.ts';
-import { Trial } from './trial.ts';
+import { Trial, type TrialOptions } from './trial.ts';
 
 const SCENARIOS: readonly Scenario[] = [S1, S2, S3, S4, S5, S6, S7, S8, STALLED, GIVE_BACK, HOLD];
 const DAEMONS: readonly DaemonKind[] = [ours, bird, frr, gobgp, openbgpd];
@@ -42,6 +42,7 @@ const HELP = `npm run bench [-- options]: compares mesos-bgp with the BGP daemon
   --runs 3           runs of each; medians are printed
   --limit 300        seconds that one stretch may take at most
   --json FILE        results with versions and the machine
+  --profile FOLDER   CPU profiles of our daemon, one a run, for Chrome's developer tools
   --without-ours     peers alone
 Needs root, for a network namespace of its own.`;
 
@@ -54,6 +55,7 @@ const { values: options } = parseArgs({
     runs: { type: 'string', default: '3' },
     limit: { type: 'string', default: '300' },
     json: { type: 'string' },
+    profile: { type: 'string' },
     'without-ours': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -130,7 +132,14 @@ async function main(): Promise<number> {
       for (const variant of variants) {
         const found: Row[] = [];
         for (const kind of versions.keys())
-          found.push(...(await against(kind, scenario, variant, runs, { cpu, probe, limitSeconds })));
+          found.push(
+            ...(await against(kind, scenario, variant, runs, {
+              cpu,
+              probe,
+              limitSeconds,
+              profile: options.profile,
+            })),
+          );
         rows.push(...found);
         console.log(table(found, ours.name));
       }
@@ -154,7 +163,7 @@ async function against(
   scenario: Scenario,
   variant: Variant,
   runs: number,
-  settings: { readonly cpu: number | undefined; readonly probe: string; readonly limitSeconds: number },
+  settings: Omit<TrialOptions, 'kind' | 'probe'> & { readonly probe: string },
 ): Promise<Row[]> {
   const row = { scenario: scenario.id, variant: variant.id, title: variant.title, daemon: kind.name };
   if (variant.leaveOut?.includes(kind.name))

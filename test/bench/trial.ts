@@ -33,6 +33,7 @@ export interface TrialOptions {
   readonly cpu: number | undefined;
   /** A script for Node that measures turns; undefined measures none. */
   readonly probe: string | undefined;
+  readonly profile: string | undefined;
   /** The longest that any stretch may take. */
   readonly limitSeconds: number;
 }
@@ -80,7 +81,7 @@ export class Trial {
 
   /** The daemon alone, with its far ends ready to connect. */
   launch(setup: Setup): void {
-    const { kind, cpu, probe } = this.options;
+    const { kind, cpu, probe, profile } = this.options;
     const { family } = setup;
     const folder = join(this.folder, 'run');
     mkdirSync(folder, { recursive: true });
@@ -95,6 +96,7 @@ export class Trial {
       folder,
       cpu,
       preload: probe,
+      profile,
     };
     process.env.MESOS_BGP_BENCH_PROBE = this.probeFile;
     this.daemon = kind.start(spec);

@@ -24,8 +24,10 @@ export interface DaemonSpec {
   /** Where its files go. */
   readonly folder: string;
   readonly cpu: number | undefined;
-  /** Preloaded into Node, for what only an extra run measures. */
+  /** A script that our daemon's Node loads first. */
   readonly preload: string | undefined;
+  /** A folder for the CPU profile of our daemon. */
+  readonly profile: string | undefined;
 }
 
 export interface DaemonKind {

@@ -70,6 +70,7 @@ export const ours: DaemonKind = {
       ...[
         process.execPath,
         ...(spec.preload === undefined ? [] : ['--require', spec.preload]),
+        ...(spec.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${spec.profile}`]),
         PROGRAM,
         'run',
       ],
