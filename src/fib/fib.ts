@@ -9,6 +9,9 @@
 //   • wanted and present           → what else is present of the prefix (it had another metric) goes: only now, so that the
 //                                    new route forwards before the old one is removed, and a refused one leaves the old
 // A unicast route whose next hops resolve in part uses those that do.
+//
+// [hot] `want`, `take` and `applied` run once a route. An entry is found by its prefix once and travels as itself after
+// that; routes through the same lone next hop share one list of next hops, so that most comparisons end at `===`.
 
 import { type Address, comparePrefixes, type Millis, NEVER, type Prefix } from 'bgp-utils';
 import {
@@ -63,6 +66,8 @@ export interface FibSizes {
 const UNKNOWN: NextHopResolution = { reachable: false, reason: 'not looked up yet' };
 
 const NONE: readonly KernelRoute[] = [];
+const NO_ADDRESSES: readonly Address[] = [];
+const NO_NEXT_HOPS: readonly KernelNextHop[] = [];
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
 /** Entries a step of `finishRescan` looks at. */
@@ -75,10 +80,18 @@ interface Failure {
 }
 
 interface Entry {
+  readonly prefix: Prefix;
   wanted: FibRoute | undefined;
-  present: KernelRoute[];
+  /** Replaced, never changed: views show it. */
+  present: readonly KernelRoute[];
   /** Found at start and nobody spoke of it yet. */
   adopted: boolean;
+  /** Changes are due. */
+  pending: boolean;
+  /** It stands in the queue. */
+  queued: boolean;
+  /** Said nothing any more; the prefix may have another entry now. */
+  forgotten: boolean;
   /** No next hop resolves. */
   unresolved: string | undefined;
   failure: Failure | undefined;
@@ -91,13 +104,21 @@ interface Entry {
 
 interface NextHop {
   resolution: NextHopResolution;
-  readonly users: Set<Prefix>;
+  /** What a route has that goes through it alone; undefined until asked for, and after a change. */
+  lone: readonly KernelNextHop[] | undefined;
+  readonly users: Set<Entry>;
 }
 
 export class Fib {
   readonly #entries = new Map<Prefix, Entry>();
-  readonly #pending = new Set<Prefix>();
-  readonly #failed = new Set<Prefix>();
+  /** Those with `pending`, in order; others among them are passed over. */
+  #queue: Entry[] = [];
+  /** Where the queue begins: what is before was taken. */
+  #head = 0;
+  #pending = 0;
+  /** Where the changes that `take` gave last came from. */
+  #taken: Entry[] = [];
+  readonly #failed = new Set<Entry>();
   readonly #nextHops = new Map<Address, NextHop>();
   #swept = false;
   #rescan = 0;
@@ -113,12 +134,12 @@ export class Fib {
     // Nothing was said of an adopted route but that it is not wanted, which is what is known already: sweep decides.
     if (entry === undefined || sameFibRoute(entry.wanted, route)) return;
     this.#wanted += (route === undefined ? 0 : 1) - (entry.wanted === undefined ? 0 : 1);
-    for (const address of nextHopsOf(entry.wanted)) this.#nextHops.get(address)?.users.delete(prefix);
-    for (const address of nextHopsOf(route)) this.#nextHop(address).users.add(prefix);
+    for (const address of nextHopsOf(entry.wanted)) this.#nextHops.get(address)?.users.delete(entry);
+    for (const address of nextHopsOf(route)) this.#nextHop(address).users.add(entry);
     for (const address of nextHopsOf(entry.wanted)) this.#forgetIfUnused(address);
     entry.wanted = route;
     entry.adopted = false;
-    this.#due(prefix, entry);
+    this.#due(entry);
   }
 
   /** How a next hop is reached; the routes that use it follow. */
@@ -127,14 +148,16 @@ export class Fib {
     if (nextHop === undefined) return; // no route uses it
     if (sameForwarding(nextHop.resolution, resolution)) return;
     nextHop.resolution = resolution;
-    for (const prefix of nextHop.users) this.#due(prefix, this.#entries.get(prefix)!);
+    nextHop.lone = undefined;
+    for (const entry of nextHop.users) this.#due(entry);
   }
 
-  /** Next hops of wanted routes for which nothing was said yet. */
-  *unknownNextHops(route: FibRoute | undefined): Generator<Address, void, void> {
-    for (const address of nextHopsOf(route)) {
-      if (this.#nextHops.get(address)?.resolution === UNKNOWN) yield address;
-    }
+  /** Next hops of the route for which nothing was said yet. */
+  unknownNextHops(route: FibRoute | undefined): readonly Address[] {
+    let unknown = NO_ADDRESSES;
+    for (const address of nextHopsOf(route))
+      if (this.#nextHops.get(address)?.resolution === UNKNOWN) unknown = [...unknown, address];
+    return unknown;
   }
 
   usesNextHop(address: Address): boolean {
@@ -152,7 +175,7 @@ export class Fib {
       const resolution = this.#nextHops.get(address)?.resolution;
       return resolution?.reachable && resolution.gateway === undefined;
     });
-    const target = direct ? this.#target(prefix, entry) : undefined;
+    const target = direct ? this.#target(entry) : undefined;
     return target && entry.present.find((route) => sameRoute(route, target));
   }
 
@@ -160,11 +183,11 @@ export class Fib {
   sweep(): number {
     this.#swept = true;
     let count = 0;
-    for (const [prefix, entry] of this.#entries) {
+    for (const entry of this.#entries.values()) {
       if (!entry.adopted) continue;
       entry.adopted = false;
       count += entry.present.length;
-      this.#due(prefix, entry);
+      this.#due(entry);
     }
     return count;
   }
@@ -183,52 +206,62 @@ export class Fib {
    */
   take(limit: number): readonly RouteChange[] {
     const changes: RouteChange[] = [];
-    let taken = 0;
-    for (const prefix of this.#pending) {
-      if (taken++ === limit) break;
-      this.#pending.delete(prefix);
-      changes.push(...this.#changes(prefix, this.#entries.get(prefix)!));
+    const from: Entry[] = [];
+    for (let taken = 0; this.#head < this.#queue.length && taken < limit; this.#head++) {
+      const entry = this.#queue[this.#head]!;
+      entry.queued = false;
+      if (!entry.pending) continue;
+      this.#setPending(entry, false);
+      taken++;
+      this.#changes(entry, changes);
+      while (from.length < changes.length) from.push(entry);
     }
+    // Not each time: the rest moves.
+    if (this.#head * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#taken = from;
     return changes;
   }
 
   /** @param changes  all that `take` gave. @param errors  those of them that failed. */
   applied(changes: readonly RouteChange[], errors: readonly RouteError[], now: Millis): void {
-    const failures = new Map(errors.map((error) => [error.change, error]));
-    for (const change of changes) {
-      const { prefix } = change.route;
-      const entry = this.#entries.get(prefix);
+    const failures = errors.length === 0 ? undefined : new Map(errors.map((error) => [error.change, error]));
+    for (const [i, change] of changes.entries()) {
+      const entry = this.#entryOfChange(change, i);
       if (entry === undefined) continue;
       entry.touched = this.#rescan;
-      const error = failures.get(change);
+      const error = failures?.get(change);
       if (error !== undefined) {
         const attempts = (entry.failure?.attempts ?? 0) + 1;
         const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1));
         entry.failure = { message: `${error.name}: ${error.message}`, attempts, retryAt: now + wait };
-        this.#failed.add(prefix);
+        this.#failed.add(entry);
         continue;
       }
       this.#setPresent(entry, change.route.metric, change.type === 'replace' ? change.route : undefined);
-      entry.failure = undefined;
-      this.#failed.delete(prefix);
-      this.#settle(prefix, entry);
+      if (entry.failure !== undefined) {
+        entry.failure = undefined;
+        this.#failed.delete(entry);
+      }
+      this.#settle(entry);
     }
   }
 
   /** Makes failed changes due again. @param now  those whose time has come; NEVER: all, since something has changed. */
   retry(now: Millis): void {
-    for (const prefix of this.#failed) {
-      const entry = this.#entries.get(prefix)!;
+    for (const entry of this.#failed) {
       if (entry.failure!.retryAt > now) continue;
-      this.#failed.delete(prefix); // its number of attempts is kept
-      this.#pending.add(prefix);
+      this.#failed.delete(entry); // its number of attempts is kept
+      this.#setPending(entry, true);
     }
   }
 
   /** When the first failed change is due again. */
   nextRetry(): Millis {
     let next = NEVER;
-    for (const prefix of this.#failed) next = Math.min(next, this.#entries.get(prefix)!.failure!.retryAt);
+    for (const { failure } of this.#failed) next = Math.min(next, failure!.retryAt);
     return next;
   }
 
@@ -244,7 +277,7 @@ export class Fib {
     const entry = this.#entries.get(prefix);
     if (entry === undefined || this.#presentAt(entry, metric) === undefined) return false;
     this.#setPresent(entry, metric, undefined);
-    this.#due(prefix, entry);
+    this.#due(entry);
     return true;
   }
 
@@ -277,7 +310,7 @@ export class Fib {
     let corrected = 0;
     let looked = 0;
     const current = this.#rescan;
-    for (const [prefix, entry] of this.#entries) {
+    for (const entry of this.#entries.values()) {
       if (++looked % STEP === 0) yield;
       if (current !== this.#rescan) return corrected; // another one began
       if (entry.touched === current) continue;
@@ -286,7 +319,7 @@ export class Fib {
       for (const route of entry.present.filter((each) => !seen.includes(each))) {
         corrected++;
         this.#setPresent(entry, route.metric, undefined);
-        this.#due(prefix, entry);
+        this.#due(entry);
       }
     }
     return corrected;
@@ -294,17 +327,17 @@ export class Fib {
 
   /** @param prefix  of this one only. */
   view(prefix?: Prefix): readonly FibView[] {
-    const entries = prefix === undefined ? [...this.#entries] : this.#entryOf(prefix);
+    const entries = prefix === undefined ? [...this.#entries.values()] : this.#entryOf(prefix);
     return entries
-      .map(([key, entry]): FibView => {
-        const state = this.#state(key, entry);
+      .map((entry): FibView => {
+        const state = this.#state(entry);
         const reason =
           state === 'failed'
             ? entry.failure!.message
             : state === 'unresolved' || state === 'removing'
               ? entry.unresolved
               : undefined;
-        return { prefix: key, wanted: entry.wanted, present: entry.present, state, reason };
+        return { prefix: entry.prefix, wanted: entry.wanted, present: entry.present, state, reason };
       })
       .sort((a, b) => comparePrefixes(a.prefix, b.prefix));
   }
@@ -313,130 +346,170 @@ export class Fib {
     return {
       wanted: this.#wanted,
       present: this.#present,
-      pending: this.#pending.size,
+      pending: this.#pending,
       failed: this.#failed.size,
       unresolved: this.#unresolved,
     };
   }
 
-  #entryOf(prefix: Prefix): [Prefix, Entry][] {
+  #entryOf(prefix: Prefix): Entry[] {
     const entry = this.#entries.get(prefix);
-    return entry === undefined ? [] : [[prefix, entry]];
+    return entry === undefined ? [] : [entry];
   }
 
-  #state(prefix: Prefix, entry: Entry): FibState {
-    if (this.#failed.has(prefix)) return 'failed';
+  #state(entry: Entry): FibState {
+    if (this.#failed.has(entry)) return 'failed';
     if (entry.adopted) return 'adopted';
     if (entry.wanted === undefined) return 'removing';
     if (entry.unresolved !== undefined) return entry.present.length > 0 ? 'removing' : 'unresolved';
-    return this.#pending.has(prefix) ? 'pending' : 'installed';
+    return entry.pending ? 'pending' : 'installed';
   }
 
-  /** The difference between wanted and present, as the next changes. */
-  #changes(prefix: Prefix, entry: Entry): RouteChange[] {
-    if (entry.adopted) return [];
-    const target = this.#target(prefix, entry);
-    if (target === undefined) return entry.present.map((route) => ({ type: 'remove', route }));
-    const present = this.#presentAt(entry, target.metric);
-    if (present === undefined || !sameRoute(present, target)) {
-      return [{ type: 'replace', route: target, known: present !== undefined }];
+  /** The difference between wanted and present, as the next changes, added to the list. */
+  #changes(entry: Entry, changes: RouteChange[]): void {
+    if (entry.adopted) return;
+    const target = this.#target(entry);
+    const present = target && this.#presentAt(entry, target.metric);
+    if (target !== undefined && (present === undefined || !sameRoute(present, target))) {
+      changes.push({ type: 'replace', route: target, known: present !== undefined });
+      return;
     }
-    return entry.present
-      .filter((route) => route !== present)
-      .map((route) => ({ type: 'remove', route }) as const);
+    for (const route of entry.present) if (route !== present) changes.push({ type: 'remove', route });
+  }
+
+  /** Would `#changes` add any? */
+  #differs(entry: Entry): boolean {
+    if (entry.adopted) return false;
+    const { wanted, present } = entry;
+    const nextHops = wanted && this.#nextHopsOf(wanted);
+    if (wanted === undefined || nextHops === undefined) return present.length > 0;
+    if (present.length !== 1) return true;
+    const [only] = present;
+    if (only!.nextHops === nextHops && only!.metric === wanted.metric && only!.type === wanted.type)
+      return false;
+    return !sameRoute(only!, this.#target(entry)!);
   }
 
   /** The route that the kernel shall have, with next hops resolved. */
-  #target(prefix: Prefix, entry: Entry): KernelRoute | undefined {
-    const { wanted } = entry;
-    if (wanted === undefined) return undefined;
-    if (wanted.type === 'blackhole') {
-      return { prefix, type: 'blackhole', metric: wanted.metric, nextHops: [], protocol: PROTOCOL_BGP };
-    }
+  #target({ prefix, wanted }: Entry): KernelRoute | undefined {
+    const nextHops = wanted && this.#nextHopsOf(wanted);
+    if (wanted === undefined || nextHops === undefined) return undefined;
+    return { prefix, type: wanted.type, metric: wanted.metric, nextHops, protocol: PROTOCOL_BGP };
+  }
+
+  /** @returns undefined when none of a unicast route's next hops can be reached. */
+  #nextHopsOf(wanted: FibRoute): readonly KernelNextHop[] | undefined {
+    if (wanted.type === 'blackhole') return NO_NEXT_HOPS;
+    const { nextHops, weights, tunnels } = wanted;
+    if (nextHops.length !== 1 || weights !== undefined || tunnels !== undefined) return this.#several(wanted);
+    const only = this.#nextHops.get(nextHops[0]!);
+    if (only === undefined) return undefined;
+    only.lone ??= this.#several(wanted);
+    return only.lone;
+  }
+
+  #several(wanted: FibRoute & { readonly type: 'unicast' }): readonly KernelNextHop[] | undefined {
     const nextHops: KernelNextHop[] = [];
     for (const [i, address] of wanted.nextHops.entries()) {
       const resolution = this.#nextHops.get(address)?.resolution ?? UNKNOWN;
       if (!resolution.reachable) continue;
+      const weight = wanted.weights?.[i] ?? 1;
       const tunnel = wanted.tunnels?.[i];
       if (tunnel !== undefined) {
-        nextHops.push({
-          gateway: address,
-          interface: tunnel,
-          weight: wanted.weights?.[i] ?? 1,
-          onLink: true,
-        });
+        nextHops.push({ gateway: address, interface: tunnel, weight, onLink: true });
         continue;
       }
       const gateway = resolution.gateway ?? address;
       // Two next hops may lie behind one router.
       if (nextHops.some((hop) => hop.gateway === gateway && hop.interface === resolution.interface)) continue;
-      nextHops.push({
-        gateway,
-        interface: resolution.interface,
-        weight: wanted.weights?.[i] ?? 1,
-        onLink: false,
-      });
+      nextHops.push({ gateway, interface: resolution.interface, weight, onLink: false });
     }
-    if (nextHops.length === 0) return undefined;
-    return { prefix, type: 'unicast', metric: wanted.metric, nextHops, protocol: PROTOCOL_BGP };
+    return nextHops.length === 0 ? undefined : nextHops;
   }
 
   /** Something about the prefix is new: whatever failed before is tried at once. */
-  #due(prefix: Prefix, entry: Entry): void {
-    entry.failure = undefined;
-    this.#failed.delete(prefix);
-    this.#settle(prefix, entry);
+  #due(entry: Entry): void {
+    if (entry.failure !== undefined) {
+      entry.failure = undefined;
+      this.#failed.delete(entry);
+    }
+    this.#settle(entry);
   }
 
-  /** Puts the prefix among the pending, or out of them, and forgets an entry that says nothing. */
-  #settle(prefix: Prefix, entry: Entry): void {
+  /** Puts the entry among the pending, or out of them, and forgets one that says nothing. */
+  #settle(entry: Entry): void {
     const unresolved = this.#whyUnresolved(entry);
     this.#unresolved += (unresolved === undefined ? 0 : 1) - (entry.unresolved === undefined ? 0 : 1);
     entry.unresolved = unresolved;
-    if (this.#changes(prefix, entry).length > 0) this.#pending.add(prefix);
-    else this.#pending.delete(prefix);
-    if (entry.wanted === undefined && entry.present.length === 0) this.#entries.delete(prefix);
+    this.#setPending(entry, this.#differs(entry));
+    if (entry.wanted !== undefined || entry.present.length > 0) return;
+    this.#entries.delete(entry.prefix);
+    entry.forgotten = true;
+  }
+
+  #setPending(entry: Entry, pending: boolean): void {
+    if (entry.pending === pending) return;
+    entry.pending = pending;
+    this.#pending += pending ? 1 : -1;
+    if (!pending || entry.queued) return;
+    entry.queued = true;
+    this.#queue.push(entry);
+  }
+
+  /** Usually nothing has happened since `take`. */
+  #entryOfChange({ route }: RouteChange, i: number): Entry | undefined {
+    const taken = this.#taken[i];
+    return taken?.prefix === route.prefix && !taken.forgotten ? taken : this.#entries.get(route.prefix);
   }
 
   #whyUnresolved(entry: Entry): string | undefined {
+    if (entry.wanted === undefined || this.#nextHopsOf(entry.wanted) !== undefined) return undefined;
     const reasons: string[] = [];
     for (const address of nextHopsOf(entry.wanted)) {
       const resolution = this.#nextHops.get(address)?.resolution ?? UNKNOWN;
-      if (resolution.reachable) return undefined;
-      reasons.push(`next hop ${address}: ${resolution.reason}`);
+      if (!resolution.reachable) reasons.push(`next hop ${address}: ${resolution.reason}`);
     }
-    return entry.wanted?.type === 'unicast' ? reasons.join('; ') || 'no next hop' : undefined;
+    return reasons.join('; ') || 'no next hop';
   }
 
   /** The kernel has a route of ours, whether we knew or not. */
   #found(route: KernelRoute): void {
-    const isNew = !this.#entries.has(route.prefix);
-    const entry = this.#entries.get(route.prefix) ?? this.#create(route.prefix);
-    if (isNew) entry.adopted = !this.#swept;
+    const known = this.#entries.get(route.prefix);
+    const entry = known ?? this.#create(route.prefix);
+    if (known === undefined) entry.adopted = !this.#swept;
     this.#setPresent(entry, route.metric, route);
-    this.#due(route.prefix, entry);
+    this.#due(entry);
   }
 
-  #presentAt(entry: Entry, metric: number): KernelRoute | undefined {
-    return entry.present.find(
-      (route) => shownMetric(route.prefix, route.metric) === shownMetric(route.prefix, metric),
-    );
+  #presentAt({ present }: Entry, metric: number): KernelRoute | undefined {
+    if (present.length === 0) return undefined;
+    const [first] = present;
+    if (present.length === 1 && first!.metric === metric) return first;
+    const shown = shownMetric(first!.prefix, metric);
+    return present.find((route) => shownMetric(route.prefix, route.metric) === shown);
   }
 
   /** Of one prefix, the kernel tells routes apart by metric. */
   #setPresent(entry: Entry, metric: number, route: KernelRoute | undefined): void {
     const before = this.#presentAt(entry, metric);
-    const rest = entry.present.filter((each) => each !== before);
-    if (route !== undefined) rest.push(route);
-    this.#present += rest.length - entry.present.length;
-    entry.present = rest;
+    const { length } = entry.present;
+    if (length === (before === undefined ? 0 : 1)) entry.present = route === undefined ? NONE : [route];
+    else {
+      const rest = entry.present.filter((each) => each !== before);
+      entry.present = route === undefined ? rest : [...rest, route];
+    }
+    this.#present += entry.present.length - length;
   }
 
   #create(prefix: Prefix): Entry {
     const entry: Entry = {
+      prefix,
       wanted: undefined,
-      present: [],
+      present: NONE,
       adopted: false,
+      pending: false,
+      queued: false,
+      forgotten: false,
       unresolved: undefined,
       failure: undefined,
       touched: 0,
@@ -450,7 +523,7 @@ export class Fib {
   #nextHop(address: Address): NextHop {
     let nextHop = this.#nextHops.get(address);
     if (nextHop === undefined) {
-      nextHop = { resolution: UNKNOWN, users: new Set() };
+      nextHop = { resolution: UNKNOWN, lone: undefined, users: new Set() };
       this.#nextHops.set(address, nextHop);
     }
     return nextHop;
@@ -462,13 +535,14 @@ export class Fib {
 }
 
 const nextHopsOf = (route: FibRoute | undefined): readonly Address[] =>
-  route?.type === 'unicast' ? route.nextHops : [];
+  route?.type === 'unicast' ? route.nextHops : NO_ADDRESSES;
 
 /** What a route has for one of its next hops, beside the address. */
 const weightOf = (route: FibRoute, i: number) => (route.type === 'unicast' ? route.weights?.[i] : undefined);
 const tunnelOf = (route: FibRoute, i: number) => (route.type === 'unicast' ? route.tunnels?.[i] : undefined);
 
 function sameFibRoute(a: FibRoute | undefined, b: FibRoute | undefined): boolean {
+  if (a === b) return true;
   if (a === undefined || b === undefined || a.type !== b.type || a.metric !== b.metric) return a === b;
   const [x, y] = [nextHopsOf(a), nextHopsOf(b)];
   const same = (address: Address, i: number) =>

@@ -121,6 +121,7 @@ export const shownMetric = (prefix: Prefix, metric: number): number =>
 export function sameRoute(a: KernelRoute, b: KernelRoute): boolean {
   if (a.prefix !== b.prefix || a.type !== b.type || a.nextHops.length !== b.nextHops.length) return false;
   if (shownMetric(a.prefix, a.metric) !== shownMetric(b.prefix, b.metric)) return false;
+  if (a.nextHops === b.nextHops) return true;
   if (a.nextHops.length === 1) return sameNextHop(a.nextHops[0]!, b.nextHops[0]!, false);
   return a.nextHops.every((x) => b.nextHops.some((y) => sameNextHop(x, y, true)));
 }

@@ -113,7 +113,8 @@ export class MessageWriter {
 
   u16(value: number): void {
     const at = this.#reserve(2);
-    this.#octets.writeUInt16LE(value, at);
+    this.#octets[at] = value & 0xff;
+    this.#octets[at + 1] = value >>> 8;
   }
 
   u32(value: number): void {
@@ -121,9 +122,10 @@ export class MessageWriter {
     this.#octets.writeUInt32LE(value, at);
   }
 
+  /** A few octets: for so few a loop is faster than `set`. */
   raw(octets: ArrayLike<number>): void {
     const at = this.#reserve(octets.length);
-    this.#octets.set(octets, at);
+    for (let i = 0; i < octets.length; i++) this.#octets[at + i] = octets[i]!;
   }
 
   /** An attribute with what `write` puts into it. */
@@ -149,7 +151,10 @@ export class MessageWriter {
   }
 
   attributeRaw(type: number, octets: ArrayLike<number>): void {
-    this.attribute(type, () => this.raw(octets));
+    this.u16(4 + octets.length);
+    this.u16(type);
+    this.raw(octets);
+    this.#pad();
   }
 
   #pad(): void {

@@ -106,7 +106,7 @@ describe('FibSync', () => {
     expect(sync.inStep()).toBe(true);
   });
 
-  it('carries over at most 512 prefixes a turn', () => {
+  it('carries over at most 256 prefixes a turn', () => {
     const { kernel, clock, sync } = fixture();
     sync.start();
     clock.run();
@@ -118,8 +118,8 @@ describe('FibSync', () => {
     };
     for (let i = 0; i < 1200; i++) sync.want(prefix(`10.70.${i >> 8}.${i & 255}/32`), blackhole);
     clock.run();
-    expect(sizes).toEqual([512, 512, 176]);
-    expect(sync.counters).toMatchObject({ batches: 3, replaced: 1200, removed: 0, failures: 0 });
+    expect(sizes).toEqual([256, 256, 256, 256, 176]);
+    expect(sync.counters).toMatchObject({ batches: 5, replaced: 1200, removed: 0, failures: 0 });
   });
 
   it('adopts the routes of an earlier run, and sweeps those not wanted', () => {
