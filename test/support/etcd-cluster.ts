@@ -1,17 +1,17 @@
 // Three members of one etcd cluster, as tests kill, stop and cut them.
 
-import { freePorts, TestEtcd, until } from './etcd.ts';
+import { type EtcdOptions, freePorts, TestEtcd, until } from './etcd.ts';
 
 export class TestEtcdCluster {
   private constructor(readonly members: readonly TestEtcd[]) {}
 
   /** @returns when all members answer. */
-  static async start(size = 3): Promise<TestEtcdCluster> {
+  static async start(size = 3, options: EtcdOptions = {}): Promise<TestEtcdCluster> {
     const peerPorts = await freePorts(size);
     const cluster = peerPorts.map((port, index) => `m${index}=http://127.0.0.1:${port}`).join(',');
     const members = await Promise.all(
       peerPorts.map((peerPort, index) =>
-        TestEtcd.prepare({ member: { name: `m${index}`, peerPort, cluster } }),
+        TestEtcd.prepare({ ...options, member: { name: `m${index}`, peerPort, cluster } }),
       ),
     );
     const made = new TestEtcdCluster(members);
