@@ -97,8 +97,8 @@ class Daemon {
         this.loop.feed({ type: 'Accepted', connection, ...at });
         return connection;
       },
-      received: (connection, octets) => this.loop.feed({ type: 'Received', connection, octets }),
-      disconnected: (connection, reason) => this.loop.feed({ type: 'Disconnected', connection, reason }),
+      received: (connection, octets) => this.loop.received(connection, octets),
+      disconnected: (connection, reason) => this.loop.disconnected(connection, reason),
       drained: (connection) => this.loop.drained(connection),
       sending: (connection, waiting) => this.loop.feed({ type: 'Sending', connection, waiting }),
       listening: (spec, error) => this.report.listening(spec, error),
@@ -180,7 +180,11 @@ class Daemon {
       this.plane.setRule(rule, fixedRoutes(policy), policy.ignoredInterfaces);
     }
     this.tcp.setPeers(socketOptions(desired));
-    const speaker = desired.speaker && { ...desired.speaker, restarting: this.restarting };
+    const speaker = desired.speaker && {
+      ...desired.speaker,
+      restarting: this.restarting,
+      forwards: this.kernel !== undefined,
+    };
     const { inputs, next } = reconcile({ ...desired, speaker }, this.applied);
     this.applied = next;
     this.loop.feed(...inputs);

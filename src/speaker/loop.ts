@@ -28,11 +28,17 @@ export interface ForwardingPlane {
 export interface LoopOptions {
   readonly speaker: Speaker;
   readonly clock: Clock;
-  readonly tcp: Pick<Tcp, 'connect' | 'room' | 'write' | 'close'>;
+  readonly tcp: Pick<Tcp, 'connect' | 'room' | 'write' | 'close' | 'pause' | 'resume'>;
   readonly forwarding: ForwardingPlane;
   readonly onLog: (event: LogEvent) => void;
   readonly onConverged: (output: Output & { type: 'Converged' }) => void;
 }
+
+/**
+ * Octets that are read in one turn. What else has come waits, and its connections are not read further: so timers, KEEPALIVEs and
+ * every other peer are served while one of them sends its table.
+ */
+const READ_OCTETS = 256 * 1024;
 
 /** The longest that setTimeout can wait. */
 const MAX_TIMEOUT_MS = 0x7fffffff;
@@ -42,6 +48,9 @@ export class SpeakerLoop {
   private timer: NodeJS.Timeout | undefined;
   private timerAt = Number.POSITIVE_INFINITY;
   private stopped = false;
+  private readOctets = 0;
+  /** Read, and not yet told to the speaker: of each connection one piece, because it is paused meanwhile. */
+  private readonly unread = new Map<ConnectionId, Uint8Array>();
 
   constructor(private readonly options: LoopOptions) {}
 
@@ -51,6 +60,24 @@ export class SpeakerLoop {
     const now = this.options.clock.now();
     for (const input of inputs) this.options.speaker.handle(input, now);
     this.schedule();
+  }
+
+  /** Octets of a connection: told now, or in a later turn when this one has had enough. */
+  received(connection: ConnectionId, octets: Uint8Array): void {
+    if (this.stopped) return;
+    const before = this.unread.get(connection);
+    if (before === undefined && this.readOctets < READ_OCTETS) return this.read(connection, octets);
+    this.unread.set(connection, before === undefined ? octets : Buffer.concat([before, octets]));
+    this.options.tcp.pause(connection);
+    this.schedule();
+  }
+
+  /** The connection is no more. What it had sent before counts. */
+  disconnected(connection: ConnectionId, reason: string): void {
+    const octets = this.unread.get(connection);
+    this.unread.delete(connection);
+    if (octets !== undefined) this.read(connection, octets);
+    this.feed({ type: 'Disconnected', connection, reason });
   }
 
   /** A connection has room again. */
@@ -82,7 +109,25 @@ export class SpeakerLoop {
     this.scheduled = false;
     for (const output of speaker.take(clock.now())) this.perform(output);
     forwarding.flush();
+    this.readOctets = 0;
+    this.readOn();
+    if (speaker.hasBacklog) this.schedule();
     this.setTimer();
+  }
+
+  private read(connection: ConnectionId, octets: Uint8Array): void {
+    this.readOctets += octets.length;
+    this.feed({ type: 'Received', connection, octets });
+  }
+
+  /** What had to wait, as far as the next turn has room for it. */
+  private readOn(): void {
+    for (const [connection, octets] of this.unread) {
+      if (this.readOctets >= READ_OCTETS) return this.schedule();
+      this.unread.delete(connection);
+      this.read(connection, octets);
+      this.options.tcp.resume(connection);
+    }
   }
 
   private perform(output: Output): void {

@@ -174,6 +174,15 @@ export class Tcp {
     this.events.sending(connection, waiting);
   }
 
+  /** Nothing is read from the connection until `resume`; what was read already is still told. */
+  pause(connection: ConnectionId): void {
+    this.sockets.get(connection)?.pause();
+  }
+
+  resume(connection: ConnectionId): void {
+    this.sockets.get(connection)?.resume();
+  }
+
   /** Nothing more is heard of this connection. */
   close(connection: ConnectionId, lastOctets: Uint8Array | undefined): void {
     const socket = this.sockets.get(connection);

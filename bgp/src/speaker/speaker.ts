@@ -60,6 +60,8 @@ interface Member {
   readonly peer: Peer;
   importPolicy: CompiledPolicy;
   exportPolicy: CompiledPolicy;
+  /** How its routes come in, as long as nothing that it depends on changes. */
+  importSide: ImportSide | undefined;
   retention: Retention | undefined;
   readonly refreshes: Refreshes;
   /** Families whose End-of-RIB has come in this session. */
@@ -294,6 +296,7 @@ export class Speaker {
   private configure(next: SpeakerConfig, now: Millis): void {
     const before = this.config;
     this.config = next;
+    for (const member of this.members.values()) member.importSide = undefined;
     if (before === undefined) {
       this.randomState = (ipv4ToNumber(next.bgpIdentifier) ^ next.asNumber) | 1;
       this.deferral = new Deferral(now, next.deferralSeconds * 1000);
@@ -321,6 +324,7 @@ export class Speaker {
       peer: new Peer(config, this.host, now),
       importPolicy: compilePolicy(importPolicy(config.importPolicy, config.requirePolicy === true)),
       exportPolicy: compilePolicy(exportPolicy(config.exportPolicy, config.requirePolicy === true)),
+      importSide: undefined,
       retention: undefined,
       refreshes: new Refreshes(),
       endOfRib: new Set(),
@@ -340,6 +344,7 @@ export class Speaker {
     if (member === undefined) throw new Error(`invariant: ChangePeer for unknown peer ${config.peer}`);
     const before = member.peer.config;
     member.peer.config = config;
+    member.importSide = undefined;
     member.importPolicy = compilePolicy(importPolicy(config.importPolicy, config.requirePolicy === true));
     member.exportPolicy = compilePolicy(exportPolicy(config.exportPolicy, config.requirePolicy === true));
     if (config.heldBack !== undefined && before.heldBack === undefined) {
@@ -691,6 +696,11 @@ export class Speaker {
   }
 
   private importSide(member: Member): ImportSide {
+    member.importSide ??= this.newImportSide(member);
+    return member.importSide;
+  }
+
+  private newImportSide(member: Member): ImportSide {
     const { config, line } = member.peer;
     const { bgpIdentifier, clusterId } = this.settings();
     const ownAddresses = new Set<Address>(line.localAddress === undefined ? [] : [line.localAddress]);
@@ -717,6 +727,7 @@ export class Speaker {
     const { config } = member.peer;
     const bgpIdentifier =
       agreed?.remoteIdentifier ?? this.facts[member.index]?.bgpIdentifier ?? LOCAL_ADDRESS;
+    member.importSide = undefined;
     this.facts[member.index] = {
       source: {
         peer: member.index,
