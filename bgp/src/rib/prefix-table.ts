@@ -212,6 +212,10 @@ export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** Multiplies and folds each word (constants of MurmurHash3's finalizer): neighbouring prefixes spread well. */
 function hash(length: number, w0: number, w1: number, w2: number, w3: number): number {
   let h = Math.imul(w0 ^ Math.imul(length + 1, 0x9e3779b1), 0x85ebca6b);
+  if ((w1 | w2 | w3) === 0) {
+    h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35);
+    return h ^ (h >>> 16);
+  }
   h = Math.imul(h ^ (h >>> 15) ^ w1, 0xc2b2ae35);
   h = Math.imul(h ^ (h >>> 13) ^ w2, 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 15) ^ w3, 0xc2b2ae35);

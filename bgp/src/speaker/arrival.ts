@@ -20,17 +20,21 @@ export interface ImportSide {
   readonly policy: CompiledPolicy;
 }
 
-/** A set from one peer, as import policy sees it. */
+/** A set from one peer, as import policy sees it. One object serves many sets, one after the other. */
 export class Arrival implements RouteFacts {
+  private from!: ImportSide;
+  private set!: AttributesId;
+
   constructor(
     private readonly heard: HeardSets,
     private readonly nextHops: NextHops,
-    private readonly from: ImportSide,
-    private readonly set: AttributesId,
   ) {}
 
-  prepare(): PreparedPolicy {
-    return this.from.policy.prepare(this);
+  /** What import policy makes of the set; to be asked before the next one arrives. */
+  prepare(from: ImportSide, set: AttributesId): PreparedPolicy {
+    this.from = from;
+    this.set = set;
+    return from.policy.prepare(this);
   }
 
   get attributes(): PathAttributes {

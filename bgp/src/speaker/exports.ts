@@ -218,11 +218,11 @@ export class Exports {
     if (departure.forbidden !== undefined) return NONE;
     const { policy } = departure;
     let result: AttributesId;
-    if (policy.acceptsAll) result = entry.outbound.result(departure, set, facts, []);
+    if (policy.acceptsAll) result = entry.outbound.result();
     else {
       const verdict = policy.evaluate(prefixes.words(prefix, this.words));
       if (!verdict.accepted) return NONE;
-      result = entry.outbound.result(departure, set, facts, verdict.actions);
+      result = entry.outbound.result(verdict.actions);
     }
     if (!this.expressible(result, entry.side.context)) return NONE;
     told.retain(result);

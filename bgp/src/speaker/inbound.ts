@@ -61,6 +61,7 @@ export class Inbound {
   private changed:
     | { readonly set: AttributesId; readonly actions: readonly Action[]; readonly id: AttributesId }
     | undefined;
+  private readonly arrival: Arrival;
   private readonly cursor = new NlriCursor();
   private readonly words: Mutable<PrefixWords>;
   /** Peers whose session is lost and whose paths go, slice by slice: with the pass over all paths after which they are gone. */
@@ -69,8 +70,9 @@ export class Inbound {
   private retireFrom = 0;
 
   constructor(private readonly options: InboundOptions) {
-    const { prefixes, heard } = options;
+    const { prefixes, heard, nextHops } = options;
     this.adjRibIn = new AdjRibIn(prefixes, heard);
+    this.arrival = new Arrival(heard, nextHops);
     this.words = { family: prefixes.family, length: 0, w0: 0, w1: 0, w2: 0, w3: 0 };
   }
 
@@ -107,7 +109,7 @@ export class Inbound {
   arrive(from: ImportSide, set: AttributesId, cursor: NlriCursor): void {
     const { heard, nextHops, prefixes } = this.options;
     const usable = whyUnusable(set, from, heard, nextHops) === undefined;
-    const policy = new Arrival(heard, nextHops, from, set).prepare();
+    const policy = this.arrival.prepare(from, set);
     const counts = this.countOf(from.peer);
     const { family } = prefixes;
     while (cursor.next()) {
@@ -248,7 +250,7 @@ export class Inbound {
       const prefix = this.adjRibIn.prefixOf(path);
       const usable = whyUnusable(received, from, heard, nextHops) === undefined;
       const before = this.adjRibIn.acceptedOf(path) !== NONE;
-      const policy = new Arrival(heard, nextHops, from, received).prepare();
+      const policy = this.arrival.prepare(from, received);
       const destination = isDestination(prefixes.words(prefix, this.words), prefixes.family);
       const imported = usable && destination ? this.imported(policy, prefix, received) : NONE;
       const accepted = this.adjRibIn.isLongLived(path) ? this.longLived(imported) : imported;

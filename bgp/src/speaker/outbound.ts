@@ -1,5 +1,5 @@
 // What becomes of an attribute set on its way to an update group: the rules of propagation first, then export policy on
-// the result, so that policy sees what a peer would. Remembered for the time of a flush: many prefixes share a set.
+// the result, so that policy sees what a peer would. The last set is remembered: the prefixes of a set mostly come together.
 
 import { ipv4FromNumber } from '../net/address.ts';
 import { applyActions } from '../policy/actions.ts';
@@ -26,34 +26,32 @@ export interface OutboundTables {
   readonly nextHops: NextHops;
 }
 
-/** A set from one peer, on its way to one kind of destination. */
+/** A set from one peer, on its way to one kind of destination. One object serves many sets, one after the other. */
 export class Departure implements RouteFacts {
-  /** As it leaves without any action of policy. */
-  plain: AttributesId | typeof NONE = NONE;
-  /** By the actions of policy. */
-  made: Map<readonly Action[], AttributesId> | undefined;
-  private readonly prepared: PreparedPolicy;
+  set: AttributesId | typeof NONE = NONE;
+  facts!: PeerFacts;
+  /** The rule that keeps it here, whatever policy says. */
+  forbidden: string | undefined;
+  policy!: PreparedPolicy;
   private value: PathAttributes | undefined;
 
-  /** @param forbidden  the rule that keeps it here, whatever policy says. */
   constructor(
     private readonly tables: OutboundTables,
     private readonly side: OutboundSide,
-    private readonly set: AttributesId,
-    private readonly facts: PeerFacts,
-    readonly forbidden: string | undefined,
-  ) {
-    this.prepared = side.policy.prepare(this);
-  }
+  ) {}
 
-  get policy(): PreparedPolicy {
-    return this.prepared;
+  begin(set: AttributesId, facts: PeerFacts, forbidden: string | undefined): void {
+    this.set = set;
+    this.facts = facts;
+    this.forbidden = forbidden;
+    this.value = undefined;
+    this.policy = this.side.policy.prepare(this);
   }
 
   /** As policy sees it: with LOCAL_PREF, which external peers are not told. */
   get attributes(): PathAttributes {
     this.value ??= outgoing(
-      this.tables.heard.attributes(this.set),
+      this.tables.heard.attributes(this.set as AttributesId),
       this.facts.source,
       ipv4FromNumber(this.facts.identifier),
       this.side.destination,
@@ -74,75 +72,69 @@ export class Departure implements RouteFacts {
   }
 
   get interface(): string | undefined {
-    const nextHop = this.tables.heard.nextHop(this.set);
+    const nextHop = this.tables.heard.nextHop(this.set as AttributesId);
     return nextHop === NONE ? undefined : this.tables.nextHops.interfaceOf(nextHop as NextHopId);
   }
 }
 
-/** More peers than there can be. */
-const PEERS = 0x10000;
+const NO_ACTIONS: readonly Action[] = [];
 
 export class Outbound {
-  private readonly departures = new Map<number, Departure>();
+  private readonly departing: Departure;
   private readonly fast: FastPropagation;
-  /** Prefixes of one set often come one after the other. */
-  private lastKey = -1;
-  private last: Departure | undefined;
+  /** What the last departure became, by the actions of policy: each held until the next one, or `forget`. */
+  private plain: AttributesId | typeof NONE = NONE;
+  private readonly made = new Map<readonly Action[], AttributesId>();
 
   constructor(
     private readonly tables: OutboundTables,
     private readonly side: OutboundSide,
   ) {
+    this.departing = new Departure(tables, side);
     this.fast = new FastPropagation(tables.heard, tables.told, side.destination);
   }
 
-  /** @param set  as it is in the Loc-RIB. */
+  /** @param set  as it is in the Loc-RIB. @returns valid until the next call. */
   departure(set: AttributesId, facts: PeerFacts): Departure {
-    const key = set * PEERS + facts.source.peer;
-    if (key === this.lastKey) return this.last!;
-    let departure = this.departures.get(key);
-    if (departure === undefined) {
-      departure = new Departure(this.tables, this.side, set, facts, this.forbidden(set, facts));
-      this.departures.set(key, departure);
+    const { departing } = this;
+    if (set !== departing.set || facts !== departing.facts) {
+      this.forget();
+      departing.begin(set, facts, this.forbidden(set, facts));
     }
-    this.lastKey = key;
-    this.last = departure;
-    return departure;
+    return departing;
   }
 
-  /** The set to send. It is held until `forget`. */
-  result(
-    departure: Departure,
-    set: AttributesId,
-    facts: PeerFacts,
-    actions: readonly Action[],
-  ): AttributesId {
+  /** The set that the last departure sends. It is held until the next departure. */
+  result(actions: readonly Action[] = NO_ACTIONS): AttributesId {
+    const { departing } = this;
     const { told } = this.tables;
     const { destination } = this.side;
     if (actions.length === 0) {
-      if (departure.plain !== NONE) return departure.plain as AttributesId;
-      const quick = this.fast.outgoing(set, facts.source, facts.identifier);
-      departure.plain = quick === NONE ? told.intern(sendable(departure.attributes, destination)) : quick;
-      return departure.plain as AttributesId;
+      if (this.plain === NONE) {
+        const { source, identifier } = departing.facts;
+        const quick = this.fast.outgoing(departing.set as AttributesId, source, identifier);
+        this.plain = quick === NONE ? told.intern(sendable(departing.attributes, destination)) : quick;
+      }
+      return this.plain as AttributesId;
     }
-    departure.made ??= new Map();
-    let result = departure.made.get(actions);
+    let result = this.made.get(actions);
     if (result === undefined) {
-      result = told.intern(sendable(applyActions(departure.attributes, actions), destination));
-      departure.made.set(actions, result);
+      result = told.intern(sendable(applyActions(departing.attributes, actions), destination));
+      this.made.set(actions, result);
     }
     return result;
   }
 
+  /** The tables may change now. */
   forget(): void {
     const { told } = this.tables;
-    for (const { plain, made } of this.departures.values()) {
-      if (plain !== NONE) told.release(plain as AttributesId);
-      if (made !== undefined) for (const set of made.values()) told.release(set);
+    if (this.plain !== NONE) told.release(this.plain as AttributesId);
+    this.plain = NONE;
+    if (this.made.size > 0) {
+      for (const set of this.made.values()) told.release(set);
+      this.made.clear();
     }
-    this.departures.clear();
-    this.lastKey = -1;
-    this.last = undefined;
+    this.departing.set = NONE;
   }
 
   /** As `forbidden` of propagation.ts; the set is only looked into where its marks give a reason. */

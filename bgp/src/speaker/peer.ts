@@ -215,17 +215,19 @@ export class Peer {
   received(connection: ConnectionId, octets: Uint8Array, now: Millis): void {
     const line = this.lineOf(connection);
     if (line === undefined) return;
-    line.framer.push(octets);
+    const { framer } = line;
+    framer.push(octets);
     while (line.connection === connection) {
-      const framed = line.framer.next(contextOf(line).maxMessageOctets);
-      if (framed === undefined) return;
-      if (framed.kind === 'error') {
-        this.happen(line, { type: 'BGPHeaderErr', notification: framed.error }, now);
+      if (!framer.advance(contextOf(line).maxMessageOctets)) {
+        const { failed } = framer;
+        if (failed?.kind === 'error')
+          this.happen(line, { type: 'BGPHeaderErr', notification: failed.error }, now);
         return;
       }
       this.counters.messagesReceived++;
-      if (framed.type === MESSAGE_TYPE.UPDATE && this.plainUpdate(line, framed.body, now)) continue;
-      const decoded = this.decode(line, framed);
+      const { type, start, end } = framer;
+      if (type === MESSAGE_TYPE.UPDATE && this.plainUpdate(line, framer.octets, start, end, now)) continue;
+      const decoded = this.decode(line, { type, body: framer.octets.subarray(start, end) });
       if (decoded.ok) this.message(line, decoded.message, now);
       else this.happen(line, errorEvent(decoded.error), now);
     }
@@ -278,12 +280,12 @@ export class Peer {
   }
 
   /** The hold timer restarts as for every UPDATE, once for all that came at the same time. */
-  private plainUpdate(line: Line, body: Uint8Array, now: Millis): boolean {
+  private plainUpdate(line: Line, octets: Uint8Array, start: number, end: number, now: Millis): boolean {
     const { session } = line;
     if (session.state !== 'Established' || this.config.role !== undefined) return false;
     const { context } = session.agreed;
     try {
-      if (!this.host.plain.read(body, context)) return false;
+      if (!this.host.plain.read(octets, start, end, context)) return false;
     } catch {
       return false; // a bug, which `decode` reports if it has it too
     }

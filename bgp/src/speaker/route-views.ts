@@ -136,7 +136,7 @@ export class RouteViews {
     if (rule !== undefined) return rule;
     if (isNoDestination(prefixes.words(prefix, this.words)))
       return 'no destination: multicast, loopback, link-local or unspecified (RFC 4271 §6.3)';
-    const policy = new Arrival(heard, nextHops, side, set).prepare();
+    const policy = new Arrival(heard, nextHops).prepare(side, set);
     const verdict = policy.evaluate(prefixes.words(prefix, this.words));
     return `import policy: ${verdict.term ?? 'no term accepts it'}`;
   }

@@ -27,6 +27,11 @@ export type Framed =
 const NONE = new Uint8Array(0);
 
 export class Framer {
+  /** The message that `advance` has found, without its header: a part of an array that is valid until the framer is pushed again. */
+  type = 0;
+  octets: Uint8Array = NONE;
+  start = 0;
+  end = 0;
   private chunk: Uint8Array = NONE;
   private at = 0;
   private partial: Uint8Array = NONE;
@@ -54,32 +59,44 @@ export class Framer {
    * @returns undefined when it is not complete.
    */
   next(maxMessageOctets: number): Framed | undefined {
-    if (this.failure !== undefined) return this.failure;
+    if (this.advance(maxMessageOctets))
+      return { kind: 'frame', type: this.type, body: this.octets.subarray(this.start, this.end) };
+    return this.failure;
+  }
+
+  /** What `next` says after `advance` found no message: an error, or nothing yet. */
+  get failed(): Framed | undefined {
+    return this.failure;
+  }
+
+  /** The same as `next` without making an object. @returns whether the fields have a message now. */
+  advance(maxMessageOctets: number): boolean {
+    if (this.failure !== undefined) return false;
     return this.have > 0 ? this.fromPartial(maxMessageOctets) : this.fromChunk(maxMessageOctets);
   }
 
-  private fromChunk(maxMessageOctets: number): Framed | undefined {
+  private fromChunk(maxMessageOctets: number): boolean {
     const { chunk, at } = this;
     const available = chunk.length - at;
     if (available < HEADER_OCTETS) {
       if (available > 0) this.keep(HEADER_OCTETS);
-      return undefined;
+      return false;
     }
     const error = headerError(chunk, at, maxMessageOctets);
     if (error !== undefined) return this.fail(error);
     const length = lengthField(chunk, at);
     if (available < length) {
       this.keep(length);
-      return undefined;
+      return false;
     }
     this.at = at + length;
-    return { kind: 'frame', type: chunk[at + 18]!, body: chunk.subarray(at + HEADER_OCTETS, this.at) };
+    return this.found(chunk, at, this.at);
   }
 
-  private fromPartial(maxMessageOctets: number): Framed | undefined {
+  private fromPartial(maxMessageOctets: number): boolean {
     if (this.have < HEADER_OCTETS) {
       this.fill(HEADER_OCTETS);
-      if (this.have < HEADER_OCTETS) return undefined;
+      if (this.have < HEADER_OCTETS) return false;
     }
     const { partial } = this;
     const error = headerError(partial, 0, maxMessageOctets);
@@ -90,11 +107,19 @@ export class Framer {
       this.partial.set(partial.subarray(0, this.have));
     }
     this.fill(length);
-    if (this.have < length) return undefined;
+    if (this.have < length) return false;
     const whole = this.partial;
     this.partial = NONE; // given away: a later message gets a buffer of its own
     this.have = 0;
-    return { kind: 'frame', type: whole[18]!, body: whole.subarray(HEADER_OCTETS) };
+    return this.found(whole, 0, whole.length);
+  }
+
+  private found(octets: Uint8Array, start: number, end: number): true {
+    this.type = octets[start + 18]!;
+    this.octets = octets;
+    this.start = start + HEADER_OCTETS;
+    this.end = end;
+    return true;
   }
 
   /** Copies the rest of the chunk to a new partial message of that length. */
@@ -116,13 +141,13 @@ export class Framer {
     }
   }
 
-  private fail(error: Notification): Framed {
+  private fail(error: Notification): false {
     this.chunk = NONE;
     this.partial = NONE;
     this.at = 0;
     this.have = 0;
     this.failure = { kind: 'error', error };
-    return this.failure;
+    return false;
   }
 }
 

@@ -83,25 +83,25 @@ export class PlainUpdate {
   private nextHopStart = 0;
 
   /**
-   * @param body  an UPDATE after its header.
+   * @param octets  from `start` to before `end` an UPDATE after its header.
    * @returns whether the fields now say all that is in it.
    */
-  read(body: Uint8Array, context: WireContext): boolean {
-    if (context.asOctets !== 4 || body.length < 4) return false;
-    this.octets = body;
-    this.withdrawnStart = 2;
-    this.withdrawnEnd = 2 + ((body[0]! << 8) | body[1]!);
-    if (this.withdrawnEnd + 2 > body.length) return false;
+  read(octets: Uint8Array, start: number, end: number, context: WireContext): boolean {
+    if (context.asOctets !== 4 || end - start < 4) return false;
+    this.octets = octets;
+    this.withdrawnStart = start + 2;
+    this.withdrawnEnd = this.withdrawnStart + ((octets[start]! << 8) | octets[start + 1]!);
+    if (this.withdrawnEnd + 2 > end) return false;
     const listStart = this.withdrawnEnd + 2;
-    const listEnd = listStart + ((body[this.withdrawnEnd]! << 8) | body[this.withdrawnEnd + 1]!);
-    if (listEnd > body.length) return false;
+    const listEnd = listStart + ((octets[this.withdrawnEnd]! << 8) | octets[this.withdrawnEnd + 1]!);
+    if (listEnd > end) return false;
     this.nlriStart = listEnd;
-    this.nlriEnd = body.length;
+    this.nlriEnd = end;
     this.unreachStart = this.unreachEnd = this.reachStart = this.reachEnd = 0;
     if (!this.checkField('ipv4', this.withdrawnStart, this.withdrawnEnd, context)) return false;
     if (!this.checkField('ipv4', this.nlriStart, this.nlriEnd, context)) return false;
     return (
-      this.readAttributes(body, listStart, listEnd, context) && this.isWhole(listStart, listEnd, context)
+      this.readAttributes(octets, listStart, listEnd, context) && this.isWhole(listStart, listEnd, context)
     );
   }
 
