@@ -16,6 +16,7 @@ import { guardIsolation } from './desired/isolation.ts';
 import { fixedRoutes, kernelRoute } from './desired/kernel.ts';
 import { desiredStates, openDatastore } from './desired/pipeline.ts';
 import { NOTHING_APPLIED, reconcile } from './desired/reconcile.ts';
+import { withWorkloads } from './desired/workload-routes.ts';
 import { controlSource } from './facts.ts';
 import { FibSync } from './fib/sync.ts';
 import { type Kernel, KernelUnavailable } from './kernel/kernel.ts';
@@ -87,6 +88,7 @@ class Daemon {
         clock: { now: clock.now, schedule },
         onNextHop,
         onLog: (event) => this.report.fib(event),
+        onOthersRoutes: () => this.desired && this.tellSpeaker(this.desired),
       });
     this.plane = this.fib === undefined ? new NoPlane(onNextHop) : new KernelPlane(this.fib);
     this.tcp = new Tcp({
@@ -180,15 +182,22 @@ class Daemon {
       this.plane.setRule(rule, fixedRoutes(policy), policy.ignoredInterfaces);
     }
     this.tcp.setPeers(socketOptions(desired));
+    this.tellSpeaker(desired);
+    this.tcp.listen(listeners(desired));
+  }
+
+  private tellSpeaker(desired: DesiredState): void {
     const speaker = desired.speaker && {
       ...desired.speaker,
       restarting: this.restarting,
       forwards: this.kernel !== undefined,
     };
-    const { inputs, next } = reconcile({ ...desired, speaker }, this.applied);
+    const others = desired.speaker && this.kernel?.othersRoutes();
+    const originated = withWorkloads(desired.originated, desired.kernel, others);
+    const { inputs, next } = reconcile({ ...desired, speaker, originated }, this.applied);
     this.applied = next;
+    if (inputs.length === 0) return;
     this.loop.feed(...inputs);
-    this.tcp.listen(listeners(desired));
     this.log.debug('desired state applied', {
       revision: desired.revision,
       inputs: inputs.map(({ type }) => type),

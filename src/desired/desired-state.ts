@@ -147,6 +147,7 @@ export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): 
     kernel: {
       normalPriority: priorities,
       pools: programmed,
+      workloadRanges: [...allPools, ...blocks].map(({ cidr }) => cidr),
       wireguardNextHops: wireguardNextHops(cluster),
       hostRoutes: hostRoutes(sorted),
       ignoredInterfaces,

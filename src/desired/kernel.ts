@@ -19,6 +19,8 @@ export interface KernelPolicy {
   readonly normalPriority: Priorities;
   /** By CIDR; they do not overlap. Empty of IPv4 ones while this node has no IPv4 network. */
   readonly pools: readonly KernelPool[];
+  /** All pools and own blocks, those included that are told to nobody: a filter may tell them. */
+  readonly workloadRanges: readonly Prefix[];
   /** BGP routes through these are left to WireGuard. */
   readonly wireguardNextHops: readonly Address[];
   /** `reachableBy`: how peers are reached, whatever BGP says. */

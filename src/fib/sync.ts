@@ -31,6 +31,8 @@ export interface FibSyncOptions {
    */
   readonly onNextHop: (address: Address, cost: number | undefined, by: string | undefined) => void;
   readonly onLog: (event: FibLog) => void;
+  /** Routes of other programs may have changed; told once for changes that come together. */
+  readonly onOthersRoutes?: (() => void) | undefined;
 }
 
 /** What an operator may want to read. */
@@ -84,6 +86,7 @@ const EXAMPLES = 5;
 export class FibSync {
   readonly #kernel: Kernel;
   readonly #clock: FibClock;
+  readonly #onOthersRoutes: (() => void) | undefined;
   readonly #onNextHop: FibSyncOptions['onNextHop'];
   readonly #onLog: FibSyncOptions['onLog'];
   readonly #fib = new Fib();
@@ -119,6 +122,7 @@ export class FibSync {
     this.#clock = options.clock;
     this.#onNextHop = options.onNextHop;
     this.#onLog = options.onLog;
+    this.#onOthersRoutes = options.onOthersRoutes;
   }
 
   /** Takes over the routes of an earlier run; they forward until `sweep`. */
@@ -368,6 +372,7 @@ export class FibSync {
 
   #news(event: KernelEvent): void {
     if (this.#closed) return;
+    if (event.type !== 'routes' || event.protocol !== PROTOCOL_BGP) this.#tellOthersSoon();
     switch (event.type) {
       case 'links':
         this.#retryAllSoon();
@@ -394,6 +399,11 @@ export class FibSync {
         this.#rescanSoon();
         break;
     }
+  }
+
+  #tellOthersSoon(): void {
+    if (this.#onOthersRoutes === undefined || this.#timers.has('others')) return;
+    this.#after('others', SETTLE_MS, this.#onOthersRoutes);
   }
 
   /** Put back at once, and told of together with others that go at the same time. */

@@ -91,8 +91,10 @@ export type KernelEvent =
 export interface Kernel {
   /** Our routes: protocol bgp, main table, both families. Blocks for some 10 ms per 10 000 routes: see `scan`. */
   routes(): readonly KernelRoute[];
+  /** Routes of other programs, the kernel's own included: main table, both families, without those by type of service. */
+  othersRoutes(): readonly KernelRoute[];
   /**
-   * The same, some hundred a step, so that a caller can do other things in between. Changes made meanwhile may or may not
+   * Ours, some hundred a step, so that a caller can do other things in between. Changes made meanwhile may or may not
    * show. The value returned at the end is false when the kernel says that the list may have holes.
    */
   scan(): Generator<readonly KernelRoute[], boolean, void>;

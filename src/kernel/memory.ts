@@ -50,6 +50,10 @@ export class MemoryKernel implements Kernel {
     return errors;
   }
 
+  othersRoutes(): readonly KernelRoute[] {
+    return [...this.#foreign.values()];
+  }
+
   resolve(address: Address): Resolution {
     const match = this.#own.longestMatch(address);
     const foreign = this.#foreign.longestMatch(address);

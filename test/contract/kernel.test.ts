@@ -196,6 +196,25 @@ describe.each([
     expectRoutes(kernel.routes(), []);
   });
 
+  it('shows the routes of other programs, and as they come and go', async () => {
+    const texts = () =>
+      kernel
+        .othersRoutes()
+        .map(
+          ({ prefix: at, protocol, nextHops }) =>
+            `${at} ${protocol} ${nextHops[0]?.gateway ?? nextHops[0]?.interface}`,
+        );
+    expect(texts()).toEqual(expect.arrayContaining(['10.0.0.0/24 2 eth0', '172.16.0.0/16 4 10.0.0.254']));
+    const workload = of(unicast('10.65.3.7/32', 0, onLink()), BOOT);
+    world.addByOthers(workload);
+    await until('it is told', () => events.length > 0);
+    expect(texts()).toContain('10.65.3.7/32 3 eth0');
+    kernel.apply([replace(unicast('10.65.0.0/26', 1024, via('10.0.0.2')))]);
+    expect(texts().filter((text) => text.startsWith('10.65.0.0/26'))).toEqual([]); // ours
+    world.removeByOthers(workload);
+    await until('it is gone', () => !texts().some((text) => text.startsWith('10.65.3.7/32')));
+  });
+
   it.each<[string, KernelRoute, KernelRoute]>([
     [
       'a gateway by another',

@@ -125,6 +125,25 @@ describe('three hosts', () => {
     expect(await sessionsLost()).toBe(lost);
   });
 
+  it('tells an address that a host borrowed from the block of another, for as long as it is there', async () => {
+    // Of host2's block, on host1 (Calico data model 3.1, 3.2); c11 answers for it.
+    const borrowed = '10.65.0.100'; // as ip(8) shows a /32
+    const route = (host: string) =>
+      until(
+        async () => (await kernelRoutes(lab().node(host), 4))[borrowed] === 'via 10.0.0.1 dev eth1',
+        `${host} has ${borrowed}`,
+      );
+    await lab()
+      .node('c11')
+      .exec(['ip', 'address', 'add', `${borrowed}/32`, 'dev', 'eth1']);
+    await lab().node('host1').exec(['ip', 'route', 'add', borrowed, 'dev', 'cali11']);
+    await Promise.all([route('host2'), route('host3')]);
+    expect(await ping('c31', borrowed)).toBe(true);
+    expect((await kernelRoutes(lab().node('host1'), 4))[borrowed]).toBeUndefined(); // it has another program's
+    await lab().node('host1').exec(['ip', 'route', 'delete', borrowed, 'dev', 'cali11']);
+    await whole();
+  });
+
   it('takes the routes of a dead host out of use within its hold time, and only those', async () => {
     const lost = await sessionsLost(['host1']);
     const uplink = lab().link('host3', 'eth1');

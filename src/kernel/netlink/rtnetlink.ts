@@ -344,6 +344,11 @@ class Rtnetlink implements Kernel {
     }
   }
 
+  othersRoutes(): readonly KernelRoute[] {
+    if (this.#foreignStale) this.#listForeign();
+    return [...this.#foreign.values()];
+  }
+
   #listForeign(): void {
     this.#foreign.clear();
     this.#foreignStale = false;

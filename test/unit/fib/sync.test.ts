@@ -94,6 +94,30 @@ describe('ignored interfaces (Calico data model §3.1)', () => {
   });
 });
 
+describe('routes of other programs', () => {
+  it('that may have changed are told once for all that come together; ours are not', async () => {
+    const { kernel, clock } = fixture();
+    let told = 0;
+    const options = { kernel, clock, onNextHop: () => {}, onLog: () => {}, onOthersRoutes: () => told++ };
+    const sync = new FibSync(options);
+    sync.start();
+    sync.want(P, to(A));
+    clock.run();
+    await news();
+    clock.advance(1000);
+    expect(told).toBe(0);
+    kernel.addByOthers(route('10.65.3.7/32', 0, 3, hop(undefined, 'cali1')));
+    kernel.addByOthers(route('10.65.3.8/32', 0, 3, hop(undefined, 'cali2')));
+    await news();
+    clock.advance(1000);
+    expect(told).toBe(1);
+    kernel.takeDown('cali1');
+    await news();
+    clock.advance(1000);
+    expect(told).toBe(2);
+  });
+});
+
 describe('FibSync', () => {
   it('does nothing before start, then carries over what is wanted', () => {
     const { kernel, clock, sync } = fixture();

@@ -1,0 +1,75 @@
+// Routes that the kernel has to containers of this host (data model 3.1) → what this node originates beside its blocks: an
+// address that was borrowed from another host's block is told as /32 or /128, a migrating one by its low metric (3.2, 3.5). What
+// lies quietly inside an own block is held back by the export policy, like everything else that it decides.
+//
+// BIRD learns every route of the main table and lets the export rules choose. Here only what leads straight to a workload counts:
+// inside a pool or an own block, on a link, by no tunnel device. A route through a gateway is another host's, which tells it itself; the
+// networks of interfaces and the default route are no container's.
+
+import { containsPrefix, familyOfPrefix, type OriginatedRoute, type Prefix } from 'bgp-utils';
+import { PRIORITY_SUM } from '../calico/filters.ts';
+import type { KernelPolicy } from './kernel.ts';
+
+/** A route of another program, as far as this needs it. */
+export interface LocalRoute {
+  readonly prefix: Prefix;
+  readonly type: 'unicast' | 'blackhole' | 'other';
+  /** 0: none was given. */
+  readonly metric: number;
+  readonly protocol: number;
+  readonly nextHops: readonly {
+    readonly gateway: string | undefined;
+    readonly interface: string | undefined;
+  }[];
+}
+
+/** RTPROT_KERNEL: an address of an interface, and its network. */
+const PROTOCOL_KERNEL = 2;
+/** Felix's: what they lead to is on other hosts. */
+const TUNNELS = /^(.*\.cali|.*\.calico|tunl0|lo)$/;
+
+/**
+ * What this node originates, with the kernel's routes at hand.
+ * @param own     from its blocks. A block of one address is the route to its container: while there is none, nobody shall send
+ *                packets here, which has no blackhole for them.
+ * @param routes  of other programs; undefined where no kernel is looked at, and the blocks are told whatever is there.
+ */
+export function withWorkloads(
+  own: readonly OriginatedRoute[],
+  policy: KernelPolicy,
+  routes: Iterable<LocalRoute> | undefined,
+): readonly OriginatedRoute[] {
+  if (routes === undefined) return own;
+  const blocks = own.filter(({ kernel }) => kernel === 'blackhole');
+  const taken = new Set(blocks.map(({ prefix }) => prefix));
+  return [...blocks, ...workloadRoutes(policy, routes).filter(({ prefix }) => !taken.has(prefix))];
+}
+
+/** @returns by prefix; of several routes to one, that with the lowest metric, which is the one the kernel uses. */
+function workloadRoutes(policy: KernelPolicy, routes: Iterable<LocalRoute>): OriginatedRoute[] {
+  const metrics = new Map<Prefix, number>();
+  for (const route of routes) {
+    const { prefix } = route;
+    if (!leadsToWorkload(policy, route)) continue;
+    const metric = route.metric === 0 ? policy.normalPriority[familyOfPrefix(prefix)] : route.metric;
+    metrics.set(prefix, Math.min(metric, metrics.get(prefix) ?? metric));
+  }
+  return [...metrics].sort(byPrefix).map(([prefix, metric]) => ({
+    prefix,
+    attributes: { origin: 0, asPath: [], localPref: Math.max(0, PRIORITY_SUM - metric) },
+    kernel: 'none', // it is there
+  }));
+}
+
+function leadsToWorkload(
+  { workloadRanges }: KernelPolicy,
+  { prefix, type, protocol, nextHops }: LocalRoute,
+): boolean {
+  if (type !== 'unicast' || protocol === PROTOCOL_KERNEL || nextHops.length === 0) return false;
+  if (!nextHops.every((hop) => hop.gateway === undefined && isWorkloadDevice(hop.interface))) return false;
+  return workloadRanges.some((range) => containsPrefix(range, prefix));
+}
+
+const isWorkloadDevice = (name: string | undefined): boolean => name !== undefined && !TUNNELS.test(name);
+
+const byPrefix = ([a]: readonly [Prefix, number], [b]: readonly [Prefix, number]): number => (a < b ? -1 : 1);
