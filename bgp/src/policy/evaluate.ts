@@ -32,6 +32,8 @@ export interface PreparedPolicy {
 
 export interface CompiledPolicy {
   readonly policy: Policy;
+  /** Equal policies have equal texts. */
+  readonly text: string;
   /** A verdict may depend on the interface of a next hop, so it is to be asked again when that changes. */
   readonly usesInterface: boolean;
   prepare(facts: RouteFacts): PreparedPolicy;
@@ -57,8 +59,13 @@ const MAX_PLANS = 256;
 
 export function compilePolicy(policy: Policy): CompiledPolicy {
   const compiled = new Compiled(policy);
+  let text: string | undefined;
   return {
     policy,
+    get text() {
+      text ??= JSON.stringify(policy);
+      return text;
+    },
     usesInterface: policy.terms.some(({ match }) => match.interfaces !== undefined),
     prepare: (facts) => {
       const plan = compiled.plan(0, facts);

@@ -8,8 +8,8 @@ import { assertNever } from '../net/assert.ts';
 import { FAMILIES, type Family, familyOf } from '../net/family.ts';
 import { containsAddress, type Prefix } from '../net/prefix.ts';
 import { type Millis, NEVER } from '../net/time.ts';
-import { exportPolicy, importPolicy } from '../policy/built-in.ts';
-import { type CompiledPolicy, compilePolicy } from '../policy/evaluate.ts';
+import { CompiledPolicies } from '../policy/compiled.ts';
+import type { CompiledPolicy } from '../policy/evaluate.ts';
 import { received } from '../policy/propagation.ts';
 import { MAX_PEERS } from '../rib/adj-rib-in.ts';
 import { AttributePool } from '../rib/attribute-pool.ts';
@@ -81,6 +81,7 @@ export class Speaker {
   private readonly told = new AttributePool();
   private readonly routing: Readonly<Record<Family, Routing>>;
   private readonly plain = new PlainUpdate();
+  private readonly policies = new CompiledPolicies();
   private outputs: Output[] = [];
   private readonly forwarding = new Map<Prefix, { family: Family; route: ForwardingRoute | undefined }>();
   private deferral: Deferral | undefined;
@@ -322,9 +323,8 @@ export class Speaker {
     const member: Member = {
       index,
       peer: new Peer(config, this.host, now),
-      importPolicy: compilePolicy(importPolicy(config.importPolicy, config.requirePolicy === true)),
-      exportPolicy: compilePolicy(exportPolicy(config.exportPolicy, config.requirePolicy === true)),
       importSide: undefined,
+      ...this.policiesOf(config),
       retention: undefined,
       refreshes: new Refreshes(),
       endOfRib: new Set(),
@@ -338,6 +338,14 @@ export class Speaker {
       this.deferral?.expect(config.peer, config.families);
   }
 
+  private policiesOf(config: PeerConfig): Pick<Member, 'importPolicy' | 'exportPolicy'> {
+    const required = config.requirePolicy === true;
+    return {
+      importPolicy: this.policies.of('import', config.importPolicy, required),
+      exportPolicy: this.policies.of('export', config.exportPolicy, required),
+    };
+  }
+
   private changePeer(config: PeerConfig, now: Millis): void {
     if (isTemplate(config) || this.dynamic.has(config.peer)) return this.changeTemplate(config, now);
     const member = this.members.get(config.peer);
@@ -345,8 +353,9 @@ export class Speaker {
     const before = member.peer.config;
     member.peer.config = config;
     member.importSide = undefined;
-    member.importPolicy = compilePolicy(importPolicy(config.importPolicy, config.requirePolicy === true));
-    member.exportPolicy = compilePolicy(exportPolicy(config.exportPolicy, config.requirePolicy === true));
+    const { importPolicy, exportPolicy } = this.policiesOf(config);
+    member.importPolicy = importPolicy;
+    member.exportPolicy = exportPolicy;
     if (config.heldBack !== undefined && before.heldBack === undefined) {
       this.deferral?.forget(config.peer);
       member.peer.lastError = config.heldBack;
@@ -691,7 +700,7 @@ export class Speaker {
       role: config.localAs === config.remoteAs ? undefined : config.role?.role,
       longLived: agreed.gracefulRestart?.longLived !== undefined,
     };
-    const key = JSON.stringify([destination, member.exportPolicy.policy, agreed.context]);
+    const key = JSON.stringify([destination, agreed.context]) + member.exportPolicy.text;
     return { peer: member.index, key, destination, policy: member.exportPolicy, context: agreed.context };
   }
 
