@@ -83,6 +83,7 @@ function metrics(parts: Parts): string {
       heapUsedOctets: heapUsed,
       loopActiveSeconds: active / 1000,
       loopIdleSeconds: idle / 1000,
+      longestTurnSeconds: parts.loop.longestTurnMs() / 1000,
     },
   });
 }

@@ -26,6 +26,8 @@ export interface ProcessFacts {
   /** How long the one loop that everything runs in was busy, and waited. */
   readonly loopActiveSeconds: number;
   readonly loopIdleSeconds: number;
+  /** Of the last minute or two. */
+  readonly longestTurnSeconds: number;
 }
 
 /** Peers with series of their own: with some twenty series each, what one node should ask of a Prometheus for thousands. */
@@ -230,6 +232,11 @@ export const METRICS: readonly Metric[] = [
     [{ state: 'active' }, facts.process.loopActiveSeconds],
     [{ state: 'idle' }, facts.process.loopIdleSeconds],
   ]),
+  gauge(
+    'loop_longest_turn_seconds',
+    'How long BGP held up the event loop at most, in the last minute or two.',
+    (facts) => one(facts.process.longestTurnSeconds),
+  ),
 ];
 
 /** The text that GET /metrics answers with. */

@@ -7,6 +7,7 @@ import {
   assertNever,
   type ConnectionId,
   type Input,
+  type Millis,
   type Output,
   type Prefix,
   type Speaker,
@@ -26,7 +27,7 @@ export interface ForwardingPlane {
 }
 
 export interface LoopOptions {
-  readonly speaker: Speaker;
+  readonly speaker: Pick<Speaker, 'handle' | 'take' | 'transmit' | 'nextDeadline' | 'hasBacklog'>;
   readonly clock: Clock;
   readonly tcp: Pick<Tcp, 'connect' | 'room' | 'write' | 'close' | 'pause' | 'resume'>;
   readonly forwarding: ForwardingPlane;
@@ -43,10 +44,20 @@ const READ_OCTETS = 256 * 1024;
 /** The longest that setTimeout can wait. */
 const MAX_TIMEOUT_MS = 0x7fffffff;
 
+/** Asking for the next deadline goes through all peers: busy turns ask no more often, and a Tick may be so late. */
+const DEADLINE_MS = 20;
+
+/** `longestTurnMs` is of the last one to two of these. */
+const WATCH_MS = 60_000;
+
 export class SpeakerLoop {
   private scheduled = false;
   private timer: NodeJS.Timeout | undefined;
   private timerAt = Number.POSITIVE_INFINITY;
+  private askedAt = Number.NEGATIVE_INFINITY;
+  /** When the first fact of this turn came, or its work began. */
+  private turnBegan = 0;
+  private longest = { sinceMs: 0, now: 0, before: 0 };
   private stopped = false;
   private readOctets = 0;
   /** Read, and not yet told to the speaker: of each connection one piece, because it is paused meanwhile. */
@@ -59,7 +70,7 @@ export class SpeakerLoop {
     if (this.stopped) return;
     const now = this.options.clock.now();
     for (const input of inputs) this.options.speaker.handle(input, now);
-    this.schedule();
+    if (this.schedule()) this.turnBegan = now;
   }
 
   /** Octets of a connection: told now, or in a later turn when this one has had enough. */
@@ -96,12 +107,30 @@ export class SpeakerLoop {
     clearTimeout(this.timer);
   }
 
-  private schedule(): void {
-    if (this.scheduled) return;
+  /**
+   * How long this loop kept everything else waiting at most, in the last minute or two: from the first fact of a turn to the
+   * end of what followed from it.
+   */
+  longestTurnMs(): number {
+    this.watch(this.options.clock.now(), 0);
+    return Math.max(this.longest.now, this.longest.before);
+  }
+
+  private watch(now: Millis, turnMs: number): void {
+    const { longest } = this;
+    const windows = Math.floor((now - longest.sinceMs) / WATCH_MS);
+    if (windows > 0) this.longest = { sinceMs: now, now: turnMs, before: windows === 1 ? longest.now : 0 };
+    else if (turnMs > longest.now) longest.now = turnMs;
+  }
+
+  /** @returns whether nothing was scheduled yet. */
+  private schedule(): boolean {
+    if (this.scheduled) return false;
     this.scheduled = true;
     setImmediate(() => {
       if (!this.stopped) this.turn();
     });
+    return true;
   }
 
   private turn(): void {
@@ -109,10 +138,13 @@ export class SpeakerLoop {
     this.scheduled = false;
     for (const output of speaker.take(clock.now())) this.perform(output);
     forwarding.flush();
+    const now = clock.now();
+    this.watch(now, now - this.turnBegan);
+    this.turnBegan = now;
     this.readOctets = 0;
     this.readOn();
     if (speaker.hasBacklog) this.schedule();
-    this.setTimer();
+    this.setTimer(now);
   }
 
   private read(connection: ConnectionId, octets: Uint8Array): void {
@@ -123,7 +155,10 @@ export class SpeakerLoop {
   /** What had to wait, as far as the next turn has room for it. */
   private readOn(): void {
     for (const [connection, octets] of this.unread) {
-      if (this.readOctets >= READ_OCTETS) return this.schedule();
+      if (this.readOctets >= READ_OCTETS) {
+        this.schedule();
+        return;
+      }
       this.unread.delete(connection);
       this.read(connection, octets);
       this.options.tcp.resume(connection);
@@ -168,19 +203,34 @@ export class SpeakerLoop {
     }
   }
 
-  private setTimer(): void {
-    const at = this.options.speaker.nextDeadline();
+  private setTimer(now: Millis): void {
+    const soon = this.askedAt + DEADLINE_MS;
+    if (now < soon) return this.wakeAt(Math.min(this.timerAt, soon), now);
+    this.askedAt = now;
+    this.wakeAt(this.options.speaker.nextDeadline(), now);
+  }
+
+  private wakeAt(at: Millis, now: Millis): void {
     if (at === this.timerAt && this.timer !== undefined) return;
     clearTimeout(this.timer);
     this.timer = undefined;
     this.timerAt = at;
     if (at === Number.POSITIVE_INFINITY) return;
-    const delay = Math.min(MAX_TIMEOUT_MS, Math.max(0, Math.ceil(at - this.options.clock.now())));
+    const delay = Math.min(MAX_TIMEOUT_MS, Math.max(0, Math.ceil(at - now)));
     this.timer = setTimeout(() => {
       this.timer = undefined;
       // Sockets are read between a timer and an immediate: after a long stop (SIGSTOP, a suspended machine) KEEPALIVEs
       // that have arrived count before the hold timer does.
-      setImmediate(() => this.feed({ type: 'Tick' }));
+      setImmediate(() => this.wake());
     }, delay);
+  }
+
+  private wake(): void {
+    if (this.stopped) return;
+    const now = this.options.clock.now();
+    this.askedAt = now;
+    const at = this.options.speaker.nextDeadline();
+    if (at <= now) this.feed({ type: 'Tick' });
+    else this.wakeAt(at, now);
   }
 }

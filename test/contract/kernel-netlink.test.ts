@@ -139,7 +139,7 @@ describe('news', () => {
     expect(ours()).toEqual(['10.65.0.0/26 via 10.0.0.2 dev eth7 metric 5'.replace('10.0.0.2', '10.7.0.2')]);
     namespace.ip('link', 'delete', 'eth7');
     expect(kernel.apply([{ type: 'replace', route }])).toMatchObject([
-      { name: 'ENODEV', message: 'there is no interface eth7' },
+      { name: 'ENODEV', message: 'there is no interface eth7; tried again when it comes' },
     ]);
   });
 

@@ -21,6 +21,7 @@ const facts = (changes: Partial<MetricsFacts> = {}): MetricsFacts => ({
     heapUsedOctets: 5_000_000,
     loopActiveSeconds: 2,
     loopIdleSeconds: 98,
+    longestTurnSeconds: 0.012,
   },
   ...changes,
 });
@@ -94,6 +95,7 @@ describe('metrics', () => {
     ['isolation_held_back', '', 0],
     ['listener_up', '{address="10.0.0.1",port="179"}', 1],
     ['loop_seconds_total', '{state="active"}', 2],
+    ['loop_longest_turn_seconds', '', 0.012],
     ['peers_without_series', '', 0],
   ])('%s%s is %d', (name, labels, expected) => {
     expect(value(facts(), name, labels)).toBe(expected);

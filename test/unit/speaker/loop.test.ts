@@ -1,0 +1,140 @@
+import type { ConnectionId, Input, Output } from 'bgp-utils';
+import { SpeakerLoop } from '../../../src/speaker/loop.ts';
+
+const CONNECTION = 1 as ConnectionId;
+const RECEIVED: Input = { type: 'Received', connection: CONNECTION, octets: new Uint8Array(0) };
+
+/** A loop around a speaker that only counts, on a clock that only this file moves. */
+function setup(outputs: Output[] = []) {
+  const seen = {
+    inputs: [] as string[],
+    octets: 0,
+    asked: 0,
+    deadline: Number.POSITIVE_INFINITY,
+    reading: [] as string[],
+  };
+  let now = 1000;
+  let costMs = 0;
+  const loop = new SpeakerLoop({
+    speaker: {
+      handle: (input) => {
+        seen.inputs.push(input.type);
+        if (input.type === 'Received') seen.octets += input.octets.length;
+        now += costMs;
+      },
+      hasBacklog: false,
+      take: () => outputs.splice(0),
+      transmit: () => [],
+      nextDeadline: () => {
+        seen.asked++;
+        return seen.deadline;
+      },
+    },
+    clock: { now: () => now },
+    tcp: {
+      connect: () => {},
+      room: () => 0,
+      write: () => {},
+      close: () => {},
+      pause: () => void seen.reading.push('pause'),
+      resume: () => void seen.reading.push('resume'),
+    },
+    forwarding: {
+      want: () => {},
+      trackNextHop: () => {},
+      releaseNextHop: () => {},
+      flush: () => {},
+      sweep: () => {},
+    },
+    onLog: () => {},
+    onConverged: () => {},
+  });
+  return {
+    loop,
+    seen,
+    cost: (ms: number) => (costMs = ms),
+    pass: (ms: number) => (now += ms),
+    turn: () => new Promise((resolve) => setImmediate(resolve)),
+  };
+}
+
+describe('SpeakerLoop', () => {
+  it('reads 256 KiB a turn: the rest waits with its connection paused, in order', async () => {
+    const { loop, seen, turn } = setup();
+    const piece = new Uint8Array(100 * 1024);
+    for (let i = 0; i < 3; i++) loop.received(CONNECTION, piece);
+    expect(seen.reading).toEqual([]);
+    for (let i = 0; i < 2; i++) loop.received(CONNECTION, piece);
+    expect(seen.reading).toEqual(['pause', 'pause']);
+    expect(seen.octets).toBe(3 * piece.length);
+    await turn();
+    expect(seen.reading.at(-1)).toBe('resume');
+    expect(seen.octets).toBe(5 * piece.length);
+    loop.stop();
+  });
+
+  it('tells what a lost connection had sent before it tells the loss', () => {
+    const { loop, seen } = setup();
+    const piece = new Uint8Array(300 * 1024);
+    for (let i = 0; i < 2; i++) loop.received(CONNECTION, piece);
+    loop.disconnected(CONNECTION, 'closed by the peer');
+    expect(seen.octets).toBe(2 * piece.length);
+    expect(seen.inputs).toEqual(['Received', 'Received', 'Disconnected']);
+    loop.stop();
+  });
+
+  it('asks for the next deadline once in 20 ms, however many turns there are', async () => {
+    const { loop, seen, pass, turn } = setup();
+    for (let i = 0; i < 10; i++) {
+      loop.feed(RECEIVED);
+      await turn();
+    }
+    expect(seen.asked).toBe(1);
+    pass(20);
+    loop.feed(RECEIVED);
+    await turn();
+    expect(seen.asked).toBe(2);
+    loop.stop();
+  });
+
+  it('gives a Tick when the deadline has come', async () => {
+    const { loop, seen, pass, turn } = setup();
+    seen.deadline = 1005;
+    loop.feed(RECEIVED);
+    await turn();
+    pass(10);
+    const end = Date.now() + 5000;
+    while (!seen.inputs.includes('Tick') && Date.now() < end) await turn();
+    expect(seen.inputs).toEqual(['Received', 'Tick']);
+    loop.stop();
+  });
+
+  it('sees a deadline that came nearer between two questions', async () => {
+    const { loop, seen, pass, turn } = setup();
+    loop.feed(RECEIVED);
+    await turn();
+    seen.deadline = 1001;
+    loop.feed(RECEIVED);
+    await turn();
+    expect(seen.asked).toBe(1);
+    pass(30);
+    const end = Date.now() + 5000;
+    while (!seen.inputs.includes('Tick') && Date.now() < end) await turn();
+    expect(seen.inputs.filter((type) => type === 'Tick')).toHaveLength(1);
+    loop.stop();
+  });
+
+  it('says how long the longest turn of the last minute was', async () => {
+    const { loop, cost, pass, turn } = setup();
+    cost(7);
+    loop.feed(RECEIVED);
+    loop.feed(RECEIVED);
+    await turn();
+    expect(loop.longestTurnMs()).toBe(14);
+    pass(60_000);
+    expect(loop.longestTurnMs()).toBe(14);
+    pass(120_000);
+    expect(loop.longestTurnMs()).toBe(0);
+    loop.stop();
+  });
+});
