@@ -21,21 +21,23 @@ export interface Yaml {
 
 /** @param name  of the file, for messages. */
 export function manifestsIn(text: string, name: string, yaml: Yaml): Manifests {
-  const json = /^\s*[[{]/.test(text) ? parsedJson(text) : undefined;
-  if (json === undefined) return fromYaml(text, name, yaml);
+  const documents = jsonDocuments(text);
+  if (documents === undefined) return fromYaml(text, name, yaml);
   let slowly: Manifests | undefined;
   const lineOf = (index: number): string => {
     slowly ??= fromYaml(text, name, yaml);
     return (slowly.ok ? slowly.manifests[index]?.where() : undefined) ?? name;
   };
-  const items = itemsOf(json) ?? [json];
+  const items = documents.flatMap((content) => itemsOf(content) ?? [content]);
   return { ok: true, manifests: items.map((content, index) => ({ content, where: () => lineOf(index) })) };
 }
 
-/** @returns undefined when it is none: two documents in a file, say, or a comment. */
-function parsedJson(text: string): unknown {
+/** JSON, alone or in several documents. @returns undefined when anything else is there: a comment, say. */
+function jsonDocuments(text: string): unknown[] | undefined {
+  if (!/^\s*(?:---\s)?\s*[[{]/.test(text)) return undefined;
+  const parts = text.split(/^---[ \t]*\r?$/m).filter((part) => part.trim() !== '');
   try {
-    return JSON.parse(text) ?? undefined;
+    return parts.map((part): unknown => JSON.parse(part)).filter((content) => content !== null);
   } catch {
     return undefined;
   }

@@ -39,88 +39,109 @@ const node = (index: number): fc.Arbitrary<TestNode> =>
     }));
 
 /** Without what breaks symmetry by design: Manual reverse peerings, other local ASes, AS numbers that are wrong. */
-const cluster: fc.Arbitrary<TestCluster> = fc
-  .integer({ min: 2, max: 9 })
-  .chain((count) =>
-    fc.record({
-      nodes: fc.tuple(...Array.from({ length: count }, (_, i) => node(i))),
-      mesh: fc.boolean(),
-      port: fc.option(fc.constantFrom(1790, 1791), { nil: undefined }),
-      ports: fc.array(fc.tuple(fc.nat(count - 1), fc.constantFrom(1790, 1792)), { maxLength: 3 }),
-      peers: fc.array(
-        fc.record({
-          local: fc.oneof(
-            fc.constant({}),
-            fc.nat(count - 1).map((i) => ({ node: `n${i}` })),
-            selector.map((nodeSelector) => ({ nodeSelector })),
-          ),
-          remote: fc.oneof(
-            selector.map((peerSelector) => ({ peerSelector })),
-            fc.record({ target: fc.nat(count - 1), v6: fc.boolean(), withAs: fc.boolean() }),
-          ),
-        }),
-        { maxLength: 4 },
-      ),
-    }),
-  )
-  .map(({ nodes, mesh, port, ports, peers }) => {
-    const global = 64512;
-    const spec = (remote: (typeof peers)[number]['remote']): object | undefined => {
-      if ('peerSelector' in remote) return remote;
-      const target = nodes[remote.target]!;
-      const peerIP = (remote.v6 ? target.v6 : target.v4)?.split('/')[0];
-      return peerIP === undefined
-        ? undefined
-        : { peerIP, ...(remote.withAs && { asNumber: target.as ?? global }) };
-    };
-    return {
-      nodes: Object.fromEntries(nodes.map((value, i) => [`n${i}`, value])),
-      config: { nodeToNodeMeshEnabled: mesh, ...(port !== undefined && { listenPort: port }) },
-      configs: Object.fromEntries(ports.map(([i, listenPort]) => [`node.n${i}`, { listenPort }])),
-      peers: Object.fromEntries(
-        peers.flatMap(({ local, remote }, i) => {
-          const rest = spec(remote);
-          return rest === undefined ? [] : [[`p${i}`, { ...local, ...rest }]];
-        }),
-      ),
-    };
-  });
+const clusterOfSize = (min: number, max: number): fc.Arbitrary<TestCluster> =>
+  fc
+    .integer({ min, max })
+    .chain((count) =>
+      fc.record({
+        nodes: fc.tuple(...Array.from({ length: count }, (_, i) => node(i))),
+        mesh: fc.boolean(),
+        port: fc.option(fc.constantFrom(1790, 1791), { nil: undefined }),
+        ports: fc.array(fc.tuple(fc.nat(count - 1), fc.constantFrom(1790, 1792)), { maxLength: 3 }),
+        peers: fc.array(
+          fc.record({
+            local: fc.oneof(
+              fc.constant({}),
+              fc.nat(count - 1).map((i) => ({ node: `n${i}` })),
+              selector.map((nodeSelector) => ({ nodeSelector })),
+            ),
+            remote: fc.oneof(
+              selector.map((peerSelector) => ({ peerSelector })),
+              fc.record({ target: fc.nat(count - 1), v6: fc.boolean(), withAs: fc.boolean() }),
+            ),
+            filters: fc.subarray(['f1', 'f2', 'none']),
+            settings: fc.constantFrom<object>(
+              {},
+              { ttlSecurity: 2 },
+              { nextHopMode: 'Self' },
+              { sourceAddress: 'UseNodeIP' },
+            ),
+          }),
+          { maxLength: 4 },
+        ),
+      }),
+    )
+    .map(({ nodes, mesh, port, ports, peers }) => {
+      const global = 64512;
+      const spec = (remote: (typeof peers)[number]['remote']): object | undefined => {
+        if ('peerSelector' in remote) return remote;
+        const target = nodes[remote.target]!;
+        const peerIP = (remote.v6 ? target.v6 : target.v4)?.split('/')[0];
+        return peerIP === undefined
+          ? undefined
+          : { peerIP, ...(remote.withAs && { asNumber: target.as ?? global }) };
+      };
+      return {
+        nodes: Object.fromEntries(nodes.map((value, i) => [`n${i}`, value])),
+        config: { nodeToNodeMeshEnabled: mesh, ...(port !== undefined && { listenPort: port }) },
+        configs: Object.fromEntries(ports.map(([i, listenPort]) => [`node.n${i}`, { listenPort }])),
+        peers: Object.fromEntries(
+          peers.flatMap(({ local, remote, filters, settings }, i) => {
+            const rest = spec(remote);
+            return rest === undefined ? [] : [[`p${i}`, { ...local, ...rest, ...settings, filters }]];
+          }),
+        ),
+      };
+    });
+
+const cluster = clusterOfSize(2, 9);
 
 describe('a generated cluster', () => {
-  it('both ends of a session know each other, with the AS numbers, ports and addresses that the other has', () => {
-    fc.assert(
-      fc.property(cluster, (generated) => {
-        const snapshot = snapshotOf(generated);
-        const names = Object.keys(generated.nodes!);
-        const owner = new Map<string, string>();
-        for (const name of names) {
-          const { v4, v6 } = generated.nodes![name]!;
-          for (const address of [v4, v6]) if (address) owner.set(address.split('/')[0]!, name);
-        }
-        const sessions = new Map(names.map((name) => [name, resolvePeers(clusterOf(snapshot, name)).peers]));
-        for (const [name, peers] of sessions) {
-          for (const peer of peers) {
-            const other = owner.get(peer.address)!;
-            const back: ResolvedPeer | undefined = sessions
-              .get(other)!
-              .find((candidate) => candidate.address === peer.sourceAddress);
-            const told = `${name} → ${other} (${peer.type} by ${peer.resource})`;
-            expect([told, back?.sourceAddress]).toEqual([told, peer.address]);
-            expect([told, back!.localAsNumber]).toEqual([told, peer.asNumber]);
-            expect([told, back!.asNumber]).toEqual([told, peer.localAsNumber]);
-            expect([told, peer.passive && back!.passive]).toEqual([told, false]);
-            const listens = generated.configs![`node.${other}`] as { listenPort: number } | undefined;
-            const port =
-              listens?.listenPort ?? (generated.config as { listenPort?: number }).listenPort ?? 179;
-            expect([told, peer.port]).toEqual([told, port]);
+  it.each([
+    ['2 to 9', cluster, 400],
+    ['up to 200', clusterOfSize(50, 200), 6],
+  ])(
+    'of %s nodes: both ends of a session know each other, with AS numbers, ports and addresses',
+    (_, size, numRuns) => {
+      fc.assert(
+        fc.property(size, (generated) => {
+          const snapshot = snapshotOf(generated);
+          const names = Object.keys(generated.nodes!);
+          const owner = new Map<string, string>();
+          for (const name of names) {
+            const { v4, v6 } = generated.nodes![name]!;
+            for (const address of [v4, v6]) if (address) owner.set(address.split('/')[0]!, name);
           }
-          // One session an address: what two of them would do is undefined.
-          expect(new Set(peers.map(({ address }) => address)).size).toBe(peers.length);
-        }
-      }),
-      { numRuns: 400 },
-    );
-  });
+          const sessions = new Map(
+            names.map((name) => [name, resolvePeers(clusterOf(snapshot, name)).peers]),
+          );
+          for (const [name, peers] of sessions) {
+            for (const peer of peers) {
+              const other = owner.get(peer.address)!;
+              const back: ResolvedPeer | undefined = sessions
+                .get(other)!
+                .find((candidate) => candidate.address === peer.sourceAddress);
+              const told = `${name} → ${other} (${peer.type} by ${peer.resource})`;
+              expect([told, back?.sourceAddress]).toEqual([told, peer.address]);
+              expect([told, back!.localAsNumber]).toEqual([told, peer.asNumber]);
+              expect([told, back!.asNumber]).toEqual([told, peer.localAsNumber]);
+              expect([told, peer.passive && back!.passive]).toEqual([told, false]);
+              // What one end of the path must do as well as the other.
+              if (peer.resource === back!.resource)
+                expect([told, back!.ttlSecurityHops]).toEqual([told, peer.ttlSecurityHops]);
+              const listens = generated.configs![`node.${other}`] as { listenPort: number } | undefined;
+              const port =
+                listens?.listenPort ?? (generated.config as { listenPort?: number }).listenPort ?? 179;
+              expect([told, peer.port]).toEqual([told, port]);
+            }
+            // One session an address: what two of them would do is undefined.
+            expect(new Set(peers.map(({ address }) => address)).size).toBe(peers.length);
+          }
+        }),
+        { numRuns },
+      );
+    },
+  );
 
   it('in the mesh exactly one end connects', () => {
     fc.assert(

@@ -67,6 +67,16 @@ describe('the file datastore', () => {
       ['/bgppeers/q', '/ippools/p'],
     ],
     ['JSON', '{"kind":"Node","metadata":{"name":"a"}}', ['/nodes/a']],
+    [
+      'JSON in several documents',
+      '---\n{"kind":"Node","metadata":{"name":"a"}}\n---\n{\n "kind":"NodeList",\n "items":[{"kind":"Node","metadata":{"name":"b"}}]\n}\n---\nnull\n---\n',
+      ['/nodes/a', '/nodes/b'],
+    ],
+    [
+      'JSON beside YAML',
+      `{"kind":"Node","metadata":{"name":"a"}}\n---\n${NODE('b', '10.0.0.2')}`,
+      ['/nodes/a', '/nodes/b'],
+    ],
     ['kinds that BGP does not read', 'kind: Profile\nmetadata: {name: x}\n', []],
     ['nothing', '', []],
   ])('reads %s', async (_, text, expected) => {
@@ -96,6 +106,16 @@ describe('the file datastore', () => {
       'one resource twice',
       `${NODE('a', '10.0.0.1')}---\n${NODE('a', '10.0.0.2')}`,
       /lab\.yaml:5: .*lab\.yaml:1/,
+    ],
+    [
+      'no name, in several documents of JSON',
+      '{"kind":"Node","metadata":{"name":"a"}}\n---\n{"kind":"NodeList",\n "items":[{"kind":"Node","metadata":{"name":"b"}},\n {"kind":"Node"}]}',
+      /lab\.yaml:5: .*metadata\.name/,
+    ],
+    [
+      'one resource twice in JSON',
+      '[{"kind":"Node","metadata":{"name":"a"}},\n{"kind":"Node","metadata":{"name":"a"}}]',
+      /lab\.yaml:2: .*lab\.yaml:1/,
     ],
     ['half of a JSON', '{"kind":"Node"', /lab\.yaml:1: /],
   ])('refuses %s with file and line', async (_, text, message) => {
