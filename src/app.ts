@@ -175,6 +175,8 @@ class Daemon {
     clearTimeout(this.again);
     if (heldBack !== undefined) this.again = setTimeout(() => this.apply(wanted), JUDGE_AGAIN_MS);
     this.desired = desired;
+    if (this.config.origins.some(({ setting, from }) => setting === 'logLevel' && from === 'default'))
+      this.log.setLevel(desired.logLevel);
     this.report.problems(desired.resolution);
     if (this.plane instanceof KernelPlane) {
       const policy = desired.kernel;

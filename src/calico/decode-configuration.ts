@@ -2,11 +2,19 @@
 // not: a mesh that shall have one must not come up without.
 
 import { type Fields, named, secret, shown } from './fields.ts';
-import type { BgpConfiguration, Community, PrefixAdvertisement } from './resources.ts';
+import type { BgpConfiguration, Community, LogSeverity, PrefixAdvertisement } from './resources.ts';
 import { MAX_PRIORITY, parseCommunity } from './values.ts';
 
 const PROGRAM = ['Enabled', 'Disabled', 'EnabledIPIPOnly', 'EnabledNoEncapOnly'] as const;
-const LOG_SEVERITIES = ['trace', 'debug', 'info', 'warning', 'error', 'fatal'];
+/** Any case, says Calico. */
+const LOG_SEVERITIES: Readonly<Record<string, LogSeverity>> = {
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  error: 'error',
+  fatal: 'fatal',
+};
 
 /** calicoctl refuses them in `node.<name>`, and so does whoever reads: a node cannot switch off the mesh of all. */
 const OF_DEFAULT_ALONE = [
@@ -39,6 +47,7 @@ export function bgpConfiguration(name: string, root: Fields): BgpConfiguration |
     bindMode: spec.oneOf('bindMode', ['None', 'NodeIP']),
     nodeMeshPassword: secret(spec, 'nodeMeshPassword'),
     nodeMeshMaxRestartSeconds: spec.seconds('nodeMeshMaxRestartTime'),
+    logSeverity: logSeverity(spec),
     ignoredInterfaces: ignoredInterfaces(spec),
     programClusterRoutes: spec.oneOf('programClusterRoutes', PROGRAM),
     normalRoutePriority: {
@@ -47,9 +56,6 @@ export function bgpConfiguration(name: string, root: Fields): BgpConfiguration |
     },
     prefixAdvertisements: advertisements(spec),
   };
-  const severity = spec.text('logSeverityScreen');
-  if (severity !== undefined && !LOG_SEVERITIES.includes(severity.toLowerCase()))
-    spec.wrong('logSeverityScreen', `${shown(severity)} is not one of ${LOG_SEVERITIES.join(', ')}`);
   spec.address('localWorkloadPeeringIPV4', 'ipv4');
   spec.address('localWorkloadPeeringIPV6', 'ipv6');
   contradictions(configuration, spec);
@@ -67,6 +73,17 @@ function contradictions({ name, nodeToNodeMeshEnabled }: BgpConfiguration, spec:
   if (nodeToNodeMeshEnabled !== false) return;
   for (const field of ['nodeMeshPassword', 'nodeMeshMaxRestartTime'])
     if (spec.has(field)) spec.wrong(field, 'is for the mesh, which nodeToNodeMeshEnabled switches off');
+}
+
+function logSeverity(spec: Fields): LogSeverity | undefined {
+  const text = spec.text('logSeverityScreen');
+  if (text === undefined) return undefined;
+  const known = Object.keys(LOG_SEVERITIES).find((name) => name === text.toLowerCase());
+  if (known !== undefined) return LOG_SEVERITIES[known];
+  return spec.wrong(
+    'logSeverityScreen',
+    `${shown(text)} is not one of ${Object.keys(LOG_SEVERITIES).join(', ')}`,
+  );
 }
 
 const ignoredInterfaces = (spec: Fields): string[] =>

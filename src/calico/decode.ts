@@ -112,7 +112,8 @@ function blockAffinity(
     return undefined;
   }
   const fields = new Fields(value, '', report);
-  if (fields.flag('deleted') === true) return undefined;
+  const { deleted } = value; // a text in the form that Kubernetes keeps
+  if (deleted === 'true' || (deleted !== 'false' && fields.flag('deleted') === true)) return undefined;
   const given = fields.text('state');
   const state = given === undefined ? 'confirmed' : fields.oneOf('state', AFFINITY_STATES);
   if (state === undefined || (fields.has('state') && typeof fields.raw('state') !== 'string'))

@@ -107,7 +107,7 @@ export const FIELD_TABLE = {
     'spec.logSeverityScreen': row(
       '`Trace`, `Debug`, `Info`, `Warning`, `Error`, `Fatal`, in any case',
       '`Info`',
-      'none: `--log-level` says what is logged',
+      'what is logged, where `--log-level` does not say it. Also in `node.<name>`',
     ),
     'spec.localWorkloadPeeringIPV4': row(
       'IPv4 address',

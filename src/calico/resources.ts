@@ -58,6 +58,8 @@ export interface PrefixAdvertisement {
 
 export type ProgramClusterRoutes = 'Enabled' | 'Disabled' | 'EnabledIPIPOnly' | 'EnabledNoEncapOnly';
 
+export type LogSeverity = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
 /** `default`, or `node.<name>` of which only `listenPort`, `prefixAdvertisements` and the log level count. */
 export interface BgpConfiguration extends Named {
   readonly nodeToNodeMeshEnabled: boolean | undefined;
@@ -67,6 +69,7 @@ export interface BgpConfiguration extends Named {
   /** 'unusable': asked for, and not to be made out. */
   readonly nodeMeshPassword: SecretKeyRef | 'unusable' | undefined;
   readonly nodeMeshMaxRestartSeconds: number | undefined;
+  readonly logSeverity: LogSeverity | undefined;
   readonly ignoredInterfaces: readonly string[];
   readonly programClusterRoutes: ProgramClusterRoutes | undefined;
   readonly normalRoutePriority: Readonly<Record<Family, number | undefined>>;

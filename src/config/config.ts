@@ -273,7 +273,7 @@ export const SETTINGS = {
     variables: [{ name: 'MESOS_BGP_LOG_LEVEL' }],
     fallback: () => 'info',
     fallbackText: 'info',
-    help: `${LOG_LEVELS.join(', ')}; JSON lines on stderr`,
+    help: `${LOG_LEVELS.join(', ')}; JSON lines on stderr; unless given, logSeverityScreen of BGPConfiguration counts`,
     accepts: LOG_LEVELS.join(', '),
     parse: oneOf(...LOG_LEVELS),
   }),

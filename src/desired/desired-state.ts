@@ -14,7 +14,7 @@ import {
   type SpeakerConfig,
 } from 'bgp-utils';
 import { resolvePeers } from '../calico/peers.ts';
-import type { Problem } from '../calico/resources.ts';
+import type { LogSeverity, Problem } from '../calico/resources.ts';
 import {
   advertisements,
   exportTerms,
@@ -66,6 +66,8 @@ export interface DesiredState {
   readonly resolution: Resolution;
   /** Undefined: this node cannot take part, and `resolution.problems` says why. There are no peers and listeners then. */
   readonly speaker: SpeakerConfig | undefined;
+  /** What Calico's data says; a setting of the daemon itself comes before it. */
+  readonly logLevel: LogSeverity;
   readonly listen: { readonly v4: ListenAddress | null; readonly v6: ListenAddress | null };
   readonly peers: readonly PeerConfig[];
   readonly originated: readonly OriginatedRoute[];
@@ -141,6 +143,7 @@ export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): 
       filters: filterLists(filters),
     },
     speaker,
+    logLevel: cluster.own?.logSeverity ?? cluster.defaults?.logSeverity ?? 'info',
     listen,
     peers: built.map(({ config }) => config),
     originated: speaker === undefined ? [] : originatedRoutes(blocks, priorities),

@@ -44,6 +44,7 @@ export const SETTING_CHANGES = {
   originated: 'refresh',
   kernelRule: 'in place',
   listener: 'in place',
+  logLevel: 'in place',
   nothing: 'none',
 } as const satisfies Readonly<Record<string, ChangeClass>>;
 
@@ -72,7 +73,7 @@ export const FIELD_SETTINGS: Readonly<Record<FieldName, readonly SettingName[]>>
   'BGPConfiguration spec.programClusterRoutes': ['kernelRule'],
   'BGPConfiguration spec.ipv4NormalRoutePriority': ['exportPolicy', 'kernelRule'],
   'BGPConfiguration spec.ipv6NormalRoutePriority': ['exportPolicy', 'kernelRule'],
-  'BGPConfiguration spec.logSeverityScreen': ['nothing'],
+  'BGPConfiguration spec.logSeverityScreen': ['logLevel'],
   'BGPConfiguration spec.localWorkloadPeeringIPV4': ['nothing'],
   'BGPConfiguration spec.localWorkloadPeeringIPV6': ['nothing'],
   'BGPConfiguration spec.serviceClusterIPs': ['nothing'],

@@ -21,6 +21,8 @@ export interface Log {
   /** A log whose lines all have these fields. */
   readonly child: (fields: Fields) => Log;
   readonly enabled: (level: Level) => boolean;
+  /** From now on; logs made by `child` before keep theirs. */
+  readonly setLevel: (level: Level) => void;
 }
 
 export interface LogOptions {
@@ -71,6 +73,9 @@ function wrap(logger: PinoLogger): Log {
     },
     child: (fields) => wrap(logger.child(fields)),
     enabled: (level) => logger.isLevelEnabled(level),
+    setLevel: (level) => {
+      logger.level = level;
+    },
   };
 }
 

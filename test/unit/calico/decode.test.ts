@@ -112,6 +112,7 @@ describe('a resource that is right', () => {
     ['{"state":""}', 'confirmed'],
     ['{}', 'confirmed'],
     ['', 'confirmed'],
+    ['{"state":"confirmed","deleted":"false"}', 'confirmed'],
   ])('a block affinity %j is %s (§1.10)', (text, state) => {
     expect(block(text)).toEqual({ resource: { node: 'a', cidr: '10.65.0.0/26', state }, problems: [] });
   });
@@ -168,7 +169,10 @@ describe('a resource that is wrong', () => {
     },
   );
 
-  it('a deleted block affinity is absent without a word', () => {
-    expect(block('{"state":"confirmed","deleted":true}')).toEqual({ resource: undefined, problems: [] });
+  it.each(['true', '"true"'])('a block affinity with deleted %s is absent without a word', (deleted) => {
+    expect(block(`{"state":"confirmed","deleted":${deleted}}`)).toEqual({
+      resource: undefined,
+      problems: [],
+    });
   });
 });

@@ -38,6 +38,14 @@ describe('a line', () => {
     expect(quiet.lines()).toEqual([]);
   });
 
+  it('takes another level while it runs', () => {
+    const { log, lines } = memory('info');
+    log.debug('before');
+    log.setLevel('debug');
+    log.debug('after');
+    expect(lines().map(({ message }) => message)).toEqual(['after']);
+  });
+
   it('of an error has its message and stack', () => {
     const { log, lines } = memory();
     log.error('a bug', { err: new Error('invariant: broken') });

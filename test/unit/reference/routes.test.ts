@@ -360,6 +360,23 @@ describe('§3.1, §3.9 the rest of BGPConfiguration', () => {
   });
 });
 
+describe('§2.9 the log level', () => {
+  it.each<[string, object | undefined, object | undefined]>([
+    ['info', undefined, undefined],
+    ['debug', { logSeverityScreen: 'Debug' }, undefined],
+    ['warn', { logSeverityScreen: 'WARNING' }, { listenPort: 179 }],
+    ['error', { logSeverityScreen: 'Debug' }, { logSeverityScreen: 'error' }],
+    ['info', { logSeverityScreen: 'Loud' }, undefined],
+  ])('is %s with default %j, node.<me> %j', (level, config, own) => {
+    const cluster: TestCluster = {
+      nodes: NODES,
+      ...(config && { config }),
+      ...(own && { configs: { 'node.a': own } }),
+    };
+    expect(stateOf(cluster, 'a').logLevel).toBe(level);
+  });
+});
+
 describe('§4 BGPFilter', () => {
   it('every field as it was written, import and export of both families in one list', () => {
     const spec = {
