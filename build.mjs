@@ -41,7 +41,11 @@ const { metafile } = await build({
   // koffi finds its native library beside itself, and etcd3 its .proto files: both stay in node_modules.
   external: ['koffi', 'etcd3'],
   // The same library as an ES module, since `import()` of a bundled CommonJS one finds no names.
-  alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
+  // rxjs as ES modules as well: of the CommonJS that Node would take nothing can be left out.
+  alias: {
+    yaml: join(root, 'node_modules/yaml/browser/index.js'),
+    rxjs: join(root, 'node_modules/rxjs/dist/esm/index.js'),
+  },
   // Identifiers are not minified, so that a stack trace from the field can be read without the source map.
   minifySyntax: true,
   minifyWhitespace: true,

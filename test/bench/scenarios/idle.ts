@@ -3,7 +3,7 @@
 import { DAEMON_AS, type Trial } from '../trial.ts';
 import { type Result, result, type Scenario, type Variant } from './scenario.ts';
 
-const WATCHED_MS = 20_000;
+const WATCHED_MS = 30_000;
 
 const variant = (peers: number): Variant => ({
   id: `S7 ${peers}`,
