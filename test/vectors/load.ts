@@ -1,13 +1,18 @@
 // The vectors of this folder: NAME.hex has one message as annotated hex, NAME.json what it means.
 //
+// NAME begins with who wrote the octets: a speaker, whose message was captured, or "hand" for what was put together from an RFC
+// with its meaning; "hand-bad" are those with a fault, which say what it leads to.
+//
 // Lines of a .hex file that matter to the loader: "# context: asOctets=4 families=ipv4,ipv6 peerType=internal
 // addPath=ipv4" says how to read the octets; what is left out is as before the OPENs. In the .json, lists of prefixes are
-// texts ("#7 10.0.0.0/8" with a path identifier) and octets are hex. `reencodes` says whether our encoder writes the very
-// same octets; where another speaker orders or splits things differently it says how.
+// texts ("#7 10.0.0.0/8" with a path identifier), octets are hex, and findings are "ATTRIBUTE: outcome of RFC 7606". `refused`
+// stands for the NOTIFICATION that the octets deserve. `reencodes` says whether our encoder writes the very
+// same octets; where it orders or splits things differently it says how, and `again` what is read then, if not the same.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  type AttributeFinding,
   type Family,
   INITIAL_CONTEXT,
   type Message,
@@ -25,7 +30,9 @@ export interface Vector {
   readonly octets: Uint8Array;
   readonly context: WireContext;
   readonly reencodes: string;
-  readonly message: unknown;
+  readonly message?: Readonly<Record<string, unknown>>;
+  readonly again?: unknown;
+  readonly refused?: { readonly code: number; readonly subcode: number; readonly data: string };
 }
 
 const FOLDER = join('test', 'vectors');
@@ -53,6 +60,8 @@ export function contextOf(text: string): WireContext {
     families: fields.has('families') ? families('families') : INITIAL_CONTEXT.families,
     addPathReceive: families('addPath'),
     addPathSend: families('addPath'),
+    maxMessageOctets: Number(fields.get('maxMessageOctets') ?? INITIAL_CONTEXT.maxMessageOctets),
+    ...(fields.has('extendedNextHop') && { extendedNextHop: fields.get('extendedNextHop') === 'yes' }),
   };
 }
 
@@ -61,10 +70,14 @@ export function plain(message: Message): unknown {
   return JSON.parse(
     JSON.stringify(message, (_key, value) => {
       if (value instanceof Uint8Array) return formatHex(value);
+      if (isFinding(value)) return `${value.attribute}: ${value.outcome}`;
       return isBlock(value) ? prefixesOf(value) : value;
     }),
   );
 }
+
+const isFinding = (value: unknown): value is AttributeFinding =>
+  typeof value === 'object' && value !== null && 'attribute' in value && 'outcome' in value;
 
 const isBlock = (value: unknown): value is NlriBlock =>
   typeof value === 'object' && value !== null && 'family' in value && 'octets' in value;

@@ -203,8 +203,9 @@ function decodeOne(
     return;
   }
   const { key, row } = entry;
+  const { end } = r; // a row that gives up may leave a limit of its own
   const complain = (outcome: AttributeOutcome, subcode: number, detail: string) =>
-    decoded.found({ attribute: row.name, code, outcome, detail }, subcode, r.octets.subarray(start, r.end));
+    decoded.found({ attribute: row.name, code, outcome, detail }, subcode, r.octets.subarray(start, end));
   if (row.internalOnly === true && context.peerType === 'external') {
     complain('attribute-discard', UPDATE_ERROR.OPTIONAL_ATTRIBUTE_ERROR, 'not for external sessions');
     return;
