@@ -6,6 +6,7 @@ import {
   decodeMessage,
   describeCapability,
   describeNotification,
+  ERROR_CODE,
   encodeAnnounce,
   encodeMessage,
   encodeWithdraw,
@@ -401,11 +402,12 @@ describe('whatever octets come, decoding ends and never throws', () => {
 });
 
 it('how a stream is cut into pieces makes no difference', () => {
+  const messages = loadVectors().filter(({ refused }) => refused?.code !== ERROR_CODE.MESSAGE_HEADER_ERROR);
   const stream = Uint8Array.from(
-    loadVectors().flatMap(({ octets: message }) => [...message, ...encodeMessage(KEEPALIVE, { ...ANY })]),
+    messages.flatMap(({ octets: message }) => [...message, ...encodeMessage(KEEPALIVE, { ...ANY })]),
   );
-  const whole = framed(stream, 4096).map((frame) => JSON.stringify(frame));
-  expect(whole.length).toBeGreaterThan(50);
+  const whole = framed(stream, 65_535).map((frame) => JSON.stringify(frame));
+  expect(whole.length).toBe(2 * messages.length);
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 }), (sizes) => {
       const framer = new Framer();
@@ -414,7 +416,7 @@ it('how a stream is cut into pieces makes no difference', () => {
         const size = sizes[i % sizes.length]!;
         framer.push(stream.slice(at, at + size));
         at += size;
-        for (let next = framer.next(4096); next !== undefined; next = framer.next(4096))
+        for (let next = framer.next(65_535); next !== undefined; next = framer.next(65_535))
           frames.push(JSON.stringify(next));
       }
       expect(frames).toEqual(whole);
