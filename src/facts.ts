@@ -72,7 +72,8 @@ function metrics(parts: Parts): string {
   const { active, idle } = performance.eventLoopUtilization();
   return metricsText({
     status: statusFacts(parts),
-    peers: speaker.peerViews(),
+    peers: speaker.peerStates(),
+    views: (of) => speaker.peerViews(of),
     typeOf: ({ config }) => types.get(`${config.address} ${config.port}`),
     events,
     pictureWrites: parts.pictureWrites(),

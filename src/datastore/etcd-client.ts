@@ -106,11 +106,15 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
   return items.map(() => left.splice(Math.floor(random() * left.length), 1)[0]!);
 }
 
-/** Reads certificates anew each time, since they are renewed. @param member  one of `membersOf`. */
+/**
+ * Reads certificates anew each time, since they are renewed.
+ * @param member      one of `membersOf`.
+ * @param deadlineMs  for the next call, connecting included.
+ */
 export async function connect(
   settings: EtcdSettings,
   member: string,
-  deadlineMs: number,
+  deadlineMs: () => number,
 ): Promise<Result<Etcd3>> {
   try {
     const { username, password } = settings;
@@ -118,7 +122,7 @@ export async function connect(
       hosts: member,
       grpcOptions: CHANNEL_OPTIONS,
       defaultCallOptions: ({ isStream }) =>
-        isStream ? { interceptors: [requireLeader] } : { deadline: Date.now() + deadlineMs },
+        isStream ? { interceptors: [requireLeader] } : { deadline: Date.now() + deadlineMs() },
       faultHandling: ONE_TRY,
       ...(username ? { auth: { username, password: password ?? '' } } : {}),
       ...(member.startsWith('https:') ? await tlsOptions(settings) : {}),

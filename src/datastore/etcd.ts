@@ -51,6 +51,9 @@ const DEFAULT_TUNING: EtcdTuning = {
   resolveSrv: systemResolver,
 };
 
+/** 20 s, with the usual deadline. */
+const MAX_PATIENCE = 4;
+
 export class EtcdDatastore implements Datastore {
   readonly name: string;
   readonly status = new StatusCell();
@@ -65,6 +68,11 @@ export class EtcdDatastore implements Datastore {
   readonly #watches = new Map<EtcdWatch, Connection>();
   /** The newest Raft term seen: it never goes back, but in a cluster that was made anew. */
   #term = '0';
+  /**
+   * How many times the usual deadline a call may take: a cluster that is slow, and not dead, would otherwise never get
+   * as far as an answer, since each try begins with a new connection.
+   */
+  #patience = 1;
   #closed = false;
 
   constructor(settings: EtcdSettings, tuning: Partial<EtcdTuning> = {}) {
@@ -74,6 +82,10 @@ export class EtcdDatastore implements Datastore {
       settings.discoverySrv === undefined
         ? `etcd ${settings.endpoints.join(',')}`
         : `etcd of ${settings.discoverySrv}`;
+  }
+
+  get #deadlineMs(): number {
+    return this.#tuning.deadlineMs * this.#patience;
   }
 
   list(ranges: readonly KeyRange[]): Promise<Result<Listing>> {
@@ -107,10 +119,10 @@ export class EtcdDatastore implements Datastore {
   }
 
   watch(starts: readonly WatchStart[], handler: WatchHandler): Watch {
-    const { deadlineMs, heartbeatMs, random } = this.#tuning;
+    const { heartbeatMs, random } = this.#tuning;
     const key = Buffer.from(starts[0]!.range.start);
     const watch = new EtcdWatch(starts, handler, {
-      deadlineMs,
+      deadlineMs: this.#deadlineMs,
       heartbeatMs,
       random,
       revision: () =>
@@ -203,9 +215,12 @@ export class EtcdDatastore implements Datastore {
       this.#inUse = connection.value;
       const { member, others } = connection.value;
       try {
-        return { ok: true, value: await body(connection.value) };
+        const value = await body(connection.value);
+        this.#patience = 1;
+        return { ok: true, value };
       } catch (error) {
         const told = describe(error, `etcd ${member}`);
+        if (/deadline/i.test(told.message)) this.#patience = Math.min(MAX_PATIENCE, 2 * this.#patience);
         if (told.reason === 'compacted') return { ok: false, error: told };
         this.#drop(connection.value, told.message);
         left = Math.min(left, others);
@@ -215,7 +230,7 @@ export class EtcdDatastore implements Datastore {
   }
 
   async #connect(): Promise<Result<Connection>> {
-    const { resolveSrv, random, deadlineMs } = this.#tuning;
+    const { resolveSrv, random } = this.#tuning;
     if (this.#untried.length === 0) {
       const members = await membersOf(this.#settings, resolveSrv, random);
       if (!members.ok) return members;
@@ -224,7 +239,7 @@ export class EtcdDatastore implements Datastore {
     }
     const [member, ...rest] = this.#untried;
     this.#untried = rest;
-    const client = await connect(this.#settings, member!, deadlineMs);
+    const client = await connect(this.#settings, member!, () => this.#deadlineMs);
     return client.ok
       ? { ok: true, value: { client: client.value, member: member!, others: this.#members - 1 } }
       : client;

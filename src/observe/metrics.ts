@@ -2,14 +2,16 @@
 // with `mesosbgp_`, units are base units. How many series there can be is bounded: labels have few values, and peers have
 // series of their own only up to PEER_SERIES, those that somebody configured by name first.
 
-import { FAMILIES, type LogEvent, type PeerView } from 'bgp-utils';
+import { FAMILIES, type LogEvent, type PeerId, type PeerState, type PeerView } from 'bgp-utils';
 import type { StatusFacts } from '../control/source.ts';
 
 export interface MetricsFacts {
   readonly status: StatusFacts;
-  readonly peers: readonly PeerView[];
+  readonly peers: readonly PeerState[];
+  /** In full, of some of them: a view of each of thousands would hold BGP up. */
+  readonly views: (of: ReadonlySet<PeerId>) => readonly PeerView[];
   /** As in /v1/resolve: `mesh`, `node` and so on; undefined for a peer that came from a range. */
-  readonly typeOf: (peer: PeerView) => string | undefined;
+  readonly typeOf: (peer: PeerState) => string | undefined;
   readonly events: EventCounts;
   /** How often the picture of the datastore was written to the state folder. */
   readonly pictureWrites: number;
@@ -40,7 +42,8 @@ interface Metric {
   readonly name: string;
   readonly type: 'gauge' | 'counter';
   readonly help: string;
-  readonly samples: (facts: MetricsFacts) => readonly Sample[];
+  /** @param shown  the peers that have series of their own. */
+  readonly samples: (facts: MetricsFacts, shown: readonly PeerView[]) => readonly Sample[];
 }
 
 const one = (value: number | boolean): readonly Sample[] => [[{}, Number(value)]];
@@ -55,7 +58,7 @@ const counter = (name: string, help: string, samples: Metric['samples']): Metric
   type: 'counter',
 });
 
-const STATES: readonly PeerView['state'][] = [
+const STATES: readonly PeerState['state'][] = [
   'Idle',
   'Connect',
   'Active',
@@ -66,24 +69,23 @@ const STATES: readonly PeerView['state'][] = [
 const TYPES = ['mesh', 'global', 'node', 'workload', 'reverse', 'range'] as const;
 const DATASTORE_STATES = ['connecting', 'in-sync', 'disconnected'] as const;
 
-const typeLabel = ({ typeOf }: MetricsFacts, peer: PeerView): string => typeOf(peer) ?? 'range';
+const typeLabel = ({ typeOf }: MetricsFacts, peer: PeerState): string => typeOf(peer) ?? 'range';
 
 /** Of each peer that has series of its own. */
-const ofPeers = (of: (peer: PeerView, facts: MetricsFacts) => readonly Sample[]): Metric['samples'] => {
-  return (facts) =>
-    shownPeers(facts).flatMap((peer) =>
+const ofPeers =
+  (of: (peer: PeerView, facts: MetricsFacts) => readonly Sample[]): Metric['samples'] =>
+  (facts, shown) =>
+    shown.flatMap((peer) =>
       of(peer, facts).map(([labels, value]) => [{ peer: peer.config.peer, ...labels }, value] as const),
     );
-};
 
 /** Mesh peers are many and alike: they come last. */
-function shownPeers(facts: MetricsFacts): readonly PeerView[] {
-  if (facts.peers.length <= PEER_SERIES) return facts.peers;
-  const isMesh = (peer: PeerView) => typeLabel(facts, peer) === 'mesh';
-  const name = ({ config }: PeerView) => config.peer;
-  return [...facts.peers]
-    .sort((a, b) => Number(isMesh(a)) - Number(isMesh(b)) || (name(a) < name(b) ? -1 : 1))
-    .slice(0, PEER_SERIES);
+function shownPeers(facts: MetricsFacts): ReadonlySet<PeerId> {
+  const name = ({ config }: PeerState): PeerId => config.peer;
+  if (facts.peers.length <= PEER_SERIES) return new Set(facts.peers.map(name));
+  const ranked = facts.peers.map((peer) => ({ peer: name(peer), mesh: typeLabel(facts, peer) === 'mesh' }));
+  ranked.sort((a, b) => Number(a.mesh) - Number(b.mesh) || (a.peer < b.peer ? -1 : 1));
+  return new Set(ranked.slice(0, PEER_SERIES).map(({ peer }) => peer));
 }
 
 /** A row a family of metrics, in the order in which they are shown. */
@@ -135,8 +137,10 @@ export const METRICS: readonly Metric[] = [
     one(events.connectionsRefused),
   ),
 
-  gauge('peers_without_series', `Peers beyond the ${PEER_SERIES} that have series of their own.`, (facts) =>
-    one(facts.peers.length - shownPeers(facts).length),
+  gauge(
+    'peers_without_series',
+    `Peers beyond the ${PEER_SERIES} that have series of their own.`,
+    (facts, shown) => one(facts.peers.length - shown.length),
   ),
   gauge(
     'peer_up',
@@ -240,15 +244,15 @@ export const METRICS: readonly Metric[] = [
 ];
 
 /** The text that GET /metrics answers with. */
-export const metricsText = (facts: MetricsFacts): string =>
-  METRICS.map(({ name, type, help, samples }) =>
-    [
-      `# HELP ${name} ${help}`,
-      `# TYPE ${name} ${type}`,
-      ...samples(facts).map(([labels, value]) => `${name}${labelText(labels)} ${value}`),
-      '',
-    ].join('\n'),
-  ).join('');
+export function metricsText(facts: MetricsFacts): string {
+  const shown = facts.views(shownPeers(facts));
+  const family = ({ name, type, help, samples }: Metric) => [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+    ...samples(facts, shown).map(([labels, value]) => `${name}${labelText(labels)} ${value}`),
+  ];
+  return `${METRICS.flatMap(family).join('\n')}\n`;
+}
 
 function labelText(labels: Labels): string {
   const parts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);

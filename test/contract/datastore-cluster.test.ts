@@ -7,6 +7,7 @@ import { EtcdDatastore, type EtcdTuning } from '../../src/datastore/etcd.ts';
 import { type DatastoreEvent, DEFAULT_PACE, type Pace, watch } from '../../src/datastore/watch.ts';
 import { TestEtcd, until } from '../support/etcd.ts';
 import { TestEtcdCluster } from '../support/etcd-cluster.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
 jest.setTimeout(120_000);
 
@@ -225,5 +226,80 @@ describe('one member with a history of its own', () => {
     etcd.thaw();
     await put('/c/a', '2');
     await follower!.has('/c/a', '2');
+  });
+});
+
+describe('the wire to a member', () => {
+  let etcd: TestEtcd;
+  let proxy: TcpProxy;
+  let writer: EtcdDatastore;
+  let follower: Follower;
+  beforeAll(async () => {
+    etcd = await TestEtcd.start();
+  });
+  afterAll(() => etcd?.cleanup());
+  beforeEach(async () => {
+    proxy = await startTcpProxy(Number(new URL(etcd.endpoint).port));
+    writer = new EtcdDatastore({ endpoints: [etcd.endpoint] });
+    for (let i = 0; i < 25; i++) await put(`/c/${i}`, 'first');
+  });
+  afterEach(async () => {
+    follower?.close();
+    writer.close();
+    await proxy.close();
+  });
+  const put = async (key: string, value: string) => {
+    const result = await writer.put(key, value);
+    if (!result.ok) throw new Error(result.error.message);
+  };
+  const follow = async () => {
+    const settings = { endpoints: [`http://127.0.0.1:${proxy.port}`] };
+    follower = new Follower(new EtcdDatastore(settings, { ...TUNING, pageEntries: 10 }), '/c/');
+    await follower.inSync();
+  };
+
+  it('is slow: a list of many pages takes its time, and is whole; changes are late, and nothing is lost', async () => {
+    proxy.delayMs = 250; // a page and its answer take half of a call's deadline
+    await follow();
+    expect(follower.picture.size).toBe(25);
+    await put('/c/0', 'slow');
+    await follower.has('/c/0', 'slow');
+    expect([follower.lists, follower.holes]).toEqual([1, 0]);
+  });
+
+  it('is slower than any deadline: the picture stays, and is right again when it is not', async () => {
+    await follow();
+    proxy.delayMs = 3_000;
+    await until(() => follower.state === 'disconnected', 'it is too slow', 20_000);
+    expect(follower.picture.size).toBe(25);
+    await put('/c/0', 'later');
+    proxy.delayMs = 0;
+    await follower.has('/c/0', 'later');
+    await follower.inSync();
+    expect([follower.lists, follower.holes]).toEqual([1, 0]);
+  });
+
+  it('is cut, again and again: each time it goes on where it stood', async () => {
+    await follow();
+    for (let turn = 1; turn <= 5; turn++) {
+      proxy.cut();
+      await put('/c/0', `cut ${turn}`);
+      await follower.has('/c/0', `cut ${turn}`);
+    }
+    await follower.inSync();
+    expect([follower.lists, follower.holes]).toEqual([1, 0]);
+    expect(proxy.connections).toBeGreaterThan(5);
+  });
+
+  it('swallows what is sent, and stays open: the silence is found', async () => {
+    await follow();
+    proxy.swallowing = true;
+    await until(() => follower.state === 'disconnected', 'the silence is noticed', 20_000);
+    await put('/c/0', 'meanwhile');
+    proxy.swallowing = false;
+    proxy.cut();
+    await follower.has('/c/0', 'meanwhile');
+    await follower.inSync();
+    expect([follower.lists, follower.holes]).toEqual([1, 0]);
   });
 });

@@ -48,6 +48,12 @@ export interface PeerView {
   readonly lastErrorAt: Millis | undefined;
 }
 
+/** What is quickly said of a peer. */
+export interface PeerState {
+  readonly config: PeerConfig;
+  readonly state: SessionState;
+}
+
 export interface RouteView {
   readonly family: Family;
   readonly prefix: Prefix;

@@ -46,7 +46,7 @@ import {
   retainOnTimeout,
 } from './graceful-restart.ts';
 import type { ConnectionId, Input, PeerConfig, PeerId, SpeakerConfig } from './input.ts';
-import type { PeerView, RouteView, SpeakerCounts, SpeakerSizes } from './inspect.ts';
+import type { PeerState, PeerView, RouteView, SpeakerCounts, SpeakerSizes } from './inspect.ts';
 import { limitState, tooManyPrefixes } from './max-prefixes.ts';
 import type { Output } from './output.ts';
 import { Peer, type PeerHost } from './peer.ts';
@@ -215,8 +215,15 @@ export class Speaker {
 
   // ── views ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  peerViews(): PeerView[] {
-    return [...this.members.values()].map(({ peer, index }) =>
+  /** Of all peers, for those who count them: a view of each costs some twenty times as much. */
+  peerStates(): PeerState[] {
+    return [...this.members.values()].map(({ peer: { config, state } }) => ({ config, state }));
+  }
+
+  /** @param only  of these alone. */
+  peerViews(only?: ReadonlySet<PeerId>): PeerView[] {
+    const members = [...this.members.values()].filter(({ peer }) => only?.has(peer.config.peer) ?? true);
+    return members.map(({ peer, index }) =>
       peerView(peer, peer.offer, {
         ipv4: this.routing.ipv4.peerCounts(index),
         ipv6: this.routing.ipv6.peerCounts(index),

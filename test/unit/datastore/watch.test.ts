@@ -1,8 +1,17 @@
+import { Prng } from 'bgp-utils/testing';
 import type { Subscription } from 'rxjs';
-import { type Datastore, prefixRange } from '../../../src/datastore/datastore.ts';
+import {
+  type Datastore,
+  type KeyRange,
+  prefixRange,
+  StatusCell,
+  type WatchHandler,
+  type WatchStart,
+} from '../../../src/datastore/datastore.ts';
 import { MemoryDatastore } from '../../../src/datastore/memory.ts';
 import {
   type DatastoreEvent,
+  DEFAULT_PACE,
   type EarlierPicture,
   type Pace,
   pauseMs,
@@ -293,5 +302,72 @@ describe('the pause between tries', () => {
     [1000, 1, 5000],
   ])('try %d with random %d waits %d ms', (attempt, random, expected) => {
     expect(pauseMs({ ...FAST, firstMs: 100, maxMs: 5000, random: () => random }, attempt)).toBe(expected);
+  });
+});
+
+describe('a cluster of two hundred daemons on one store', () => {
+  const DAEMONS = 200;
+  const STEP_MS = 100;
+  let store: MemoryDatastore;
+  let subscriptions: Subscription[];
+  let lists: number;
+  let watches: number;
+
+  beforeEach(async () => {
+    jest.useFakeTimers();
+    const prng = new Prng(7);
+    store = new MemoryDatastore();
+    store.assign(new Map([['/a/1', 'x']]));
+    lists = 0;
+    watches = 0;
+    const counting: Datastore = Object.create(store, {
+      status: { get: () => new StatusCell() },
+      list: {
+        value: (ranges: readonly KeyRange[]) => {
+          lists++;
+          return store.list(ranges);
+        },
+      },
+      watch: {
+        value: (starts: readonly WatchStart[], handler: WatchHandler) => {
+          watches++;
+          return store.watch(starts, handler);
+        },
+      },
+    });
+    const pace = { ...DEFAULT_PACE, random: () => prng.next() };
+    subscriptions = Array.from({ length: DAEMONS }, () =>
+      watch(counting, [prefixRange('/a/')], pace).subscribe(),
+    );
+    await jest.advanceTimersByTimeAsync(0);
+    expect([lists, watches]).toEqual([DAEMONS, DAEMONS]);
+  });
+  afterEach(() => {
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    jest.useRealTimers();
+  });
+
+  /** The most that happens in one step, until it has happened for all. */
+  const busiest = async (count: () => number): Promise<number> => {
+    const begin = count();
+    let most = 0;
+    for (let last = begin; last < begin + DAEMONS; ) {
+      await jest.advanceTimersByTimeAsync(STEP_MS);
+      most = Math.max(most, count() - last);
+      last = count();
+    }
+    return most;
+  };
+
+  it('comes back spread over half a second when the connection was lost', async () => {
+    store.break();
+    store.repair();
+    expect(await busiest(() => watches)).toBeLessThan(DAEMONS / 2);
+    expect(lists).toBe(DAEMONS);
+  });
+
+  it('reads all again spread over seconds when the history is gone', async () => {
+    store.replace(new Map([['/a/1', 'restored']]));
+    expect(await busiest(() => lists)).toBeLessThan(DAEMONS / 10);
   });
 });

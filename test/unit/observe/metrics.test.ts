@@ -1,4 +1,4 @@
-import type { PeerId } from 'bgp-utils';
+import type { PeerId, PeerView } from 'bgp-utils';
 import {
   EventCounts,
   METRICS,
@@ -8,9 +8,13 @@ import {
 } from '../../../src/observe/metrics.ts';
 import { peerConfig, peerView, statusFacts } from '../../support/control-source.ts';
 
-const facts = (changes: Partial<MetricsFacts> = {}): MetricsFacts => ({
+const facts = ({
+  peers = [peerView('10.0.0.2'), peerView('10.0.0.254', { state: 'Active' })],
+  ...changes
+}: Partial<Omit<MetricsFacts, 'peers'>> & { readonly peers?: readonly PeerView[] } = {}): MetricsFacts => ({
   status: statusFacts(),
-  peers: [peerView('10.0.0.2'), peerView('10.0.0.254', { state: 'Active' })],
+  peers,
+  views: (of) => peers.filter(({ config }) => of.has(config.peer)),
   typeOf: ({ config }) => (config.peer === '10.0.0.254' ? 'global' : 'mesh'),
   events: new EventCounts(),
   pictureWrites: 3,
