@@ -6,7 +6,6 @@ import type { Family } from 'bgp-utils';
 import type { ReceivedTable } from './table.ts';
 
 const TYPE = { OPEN: 1, UPDATE: 2, NOTIFICATION: 3, KEEPALIVE: 4 } as const;
-const ATTRIBUTE = { AS_PATH: 2, MP_REACH_NLRI: 14, MP_UNREACH_NLRI: 15 } as const;
 const HEADER_OCTETS = 19;
 const MAX_MESSAGE_OCTETS = 4096;
 const HOLD_SECONDS = 90;
@@ -146,7 +145,7 @@ export class BenchClient {
       case TYPE.UPDATE:
         this.octets += end - start;
         this.updates++;
-        if (this.table !== undefined) this.update(b, start + HEADER_OCTETS, end, this.table);
+        this.table?.update(b, start + HEADER_OCTETS, end);
         return;
       case TYPE.KEEPALIVE:
         if (this.established) return;
@@ -161,35 +160,6 @@ export class BenchClient {
         this.lost ??= `NOTIFICATION ${b[start + 19]}/${b[start + 20]} ${b.toString('latin1', start + 21, end)}`;
         return;
     }
-  }
-
-  private update(b: Buffer, from: number, end: number, table: ReceivedTable): void {
-    let at = from;
-    const withdrawnEnd = at + 2 + ((b[at]! << 8) | b[at + 1]!);
-    if (withdrawnEnd > at + 2) table.take(b, at + 2, withdrawnEnd, 0, 'ipv4');
-    at = withdrawnEnd;
-    const attributesEnd = at + 2 + ((b[at]! << 8) | b[at + 1]!);
-    at += 2;
-    let tag = 0;
-    let reachFrom = 0;
-    let reachEnd = 0;
-    while (at < attributesEnd) {
-      const extended = (b[at]! & 0x10) !== 0;
-      const type = b[at + 1];
-      const length = extended ? (b[at + 2]! << 8) | b[at + 3]! : b[at + 2]!;
-      at += extended ? 4 : 3;
-      const next = at + length;
-      if (type === ATTRIBUTE.AS_PATH) {
-        if (length >= 6)
-          tag = (b[next - 4]! << 24) | (b[next - 3]! << 16) | (b[next - 2]! << 8) | b[next - 1]!;
-      } else if (type === ATTRIBUTE.MP_REACH_NLRI) {
-        reachFrom = at + 4 + b[at + 3]! + 1;
-        reachEnd = next;
-      } else if (type === ATTRIBUTE.MP_UNREACH_NLRI) table.take(b, at + 3, next, 0, 'ipv6');
-      at = next;
-    }
-    if (reachEnd > reachFrom) table.take(b, reachFrom, reachEnd, tag, 'ipv6');
-    if (end > attributesEnd) table.take(b, attributesEnd, end, tag, 'ipv4');
   }
 
   /** Capabilities: one family, ROUTE-REFRESH, AS numbers of four octets. */

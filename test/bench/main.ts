@@ -18,6 +18,7 @@ import { S5 } from './scenarios/churn.ts';
 import { GIVE_BACK } from './scenarios/give-back.ts';
 import { HOLD } from './scenarios/hold.ts';
 import { S7 } from './scenarios/idle.ts';
+import { simulate } from './scenarios/in-process.ts';
 import { S8 } from './scenarios/kernel.ts';
 import { S1 } from './scenarios/load.ts';
 import { S6 } from './scenarios/loss.ts';
@@ -33,7 +34,8 @@ const EXIT_USAGE = 64;
 
 const HELP = `npm run bench [-- options]: compares mesos-bgp with the BGP daemons that are installed here
 
-  --scenario S1,S2   which (${SCENARIOS.map(({ id }) => id).join(', ')}); all unless told
+  --scenario S1,S2   which (${SCENARIOS.map(({ id }) => id).join(', ')}); all unless told. sim: thousands of clients
+                     in process, without a daemon; --size is the number of clients then
   --peers bird,frr   with whom (${DAEMONS.slice(1)
     .map(({ name }) => name)
     .join(', ')}, or none); all that are installed unless told
@@ -91,6 +93,13 @@ function number(what: string, text: string): number {
 async function main(): Promise<number> {
   if (options.help) {
     console.log(HELP);
+    return 0;
+  }
+  if (options.scenario === 'sim') {
+    simulate(
+      console.log,
+      options.size?.split(',').map((text) => number('size', text)),
+    );
     return 0;
   }
   const scenarios = pick('scenario', options.scenario, SCENARIOS);

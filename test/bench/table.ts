@@ -10,6 +10,8 @@
 import type { Family } from 'bgp-utils';
 import { indexOfIpv4, indexOfIpv6, lengthOf } from './feed.ts';
 
+const ATTRIBUTE = { AS_PATH: 2, MP_REACH_NLRI: 14, MP_UNREACH_NLRI: 15 } as const;
+
 export interface Expectation {
   readonly family: Family;
   readonly prefixes: number;
@@ -72,8 +74,38 @@ export class ReceivedTable {
     return tag !== 0 && tag === this.expectation.tags[this.setOf[index]!]!;
   }
 
-  /** @param tag  0 withdraws. @param at, end  NLRI in `b`. */
-  take(b: Buffer, from: number, end: number, tag: number, family: Family): void {
+  /** The body of an UPDATE. */
+  update(b: Buffer, from: number, end: number): void {
+    let at = from;
+    const withdrawnEnd = at + 2 + ((b[at]! << 8) | b[at + 1]!);
+    if (withdrawnEnd > at + 2) this.take(b, at + 2, withdrawnEnd, 0, 'ipv4');
+    at = withdrawnEnd;
+    const attributesEnd = at + 2 + ((b[at]! << 8) | b[at + 1]!);
+    at += 2;
+    let tag = 0;
+    let reachFrom = 0;
+    let reachEnd = 0;
+    while (at < attributesEnd) {
+      const extended = (b[at]! & 0x10) !== 0;
+      const type = b[at + 1];
+      const length = extended ? (b[at + 2]! << 8) | b[at + 3]! : b[at + 2]!;
+      at += extended ? 4 : 3;
+      const next = at + length;
+      if (type === ATTRIBUTE.AS_PATH) {
+        if (length >= 6)
+          tag = (b[next - 4]! << 24) | (b[next - 3]! << 16) | (b[next - 2]! << 8) | b[next - 1]!;
+      } else if (type === ATTRIBUTE.MP_REACH_NLRI) {
+        reachFrom = at + 4 + b[at + 3]! + 1;
+        reachEnd = next;
+      } else if (type === ATTRIBUTE.MP_UNREACH_NLRI) this.take(b, at + 3, next, 0, 'ipv6');
+      at = next;
+    }
+    if (reachEnd > reachFrom) this.take(b, reachFrom, reachEnd, tag, 'ipv6');
+    if (end > attributesEnd) this.take(b, attributesEnd, end, tag, 'ipv4');
+  }
+
+  /** @param tag  0 withdraws. @param from, end  NLRI in `b`. */
+  private take(b: Buffer, from: number, end: number, tag: number, family: Family): void {
     const { tags, lengths, setOf } = this;
     const expected = this.expectation.tags;
     const v4 = family === 'ipv4';
@@ -83,11 +115,17 @@ export class ReceivedTable {
       const length = b[at]!;
       let index: number;
       if (v4) {
-        if (length < 17 || length > 24) return this.refuse(at, end);
+        if (length < 17 || length > 24) {
+          this.foreign++;
+          return;
+        }
         index = indexOfIpv4((b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!);
         at += 4;
       } else {
-        if (length < 41 || length > 48) return this.refuse(at, end);
+        if (length < 41 || length > 48) {
+          this.foreign++;
+          return;
+        }
         index = indexOfIpv6(((b[at + 3]! << 24) | (b[at + 4]! << 16) | (b[at + 5]! << 8) | b[at + 6]!) >>> 0);
         at += 7;
       }
@@ -111,10 +149,6 @@ export class ReceivedTable {
     this.foreign = foreign;
     if (tag === 0) this.withdrawn += count;
     else this.announced += count;
-  }
-
-  private refuse(_at: number, _end: number): void {
-    this.foreign++;
   }
 }
 
