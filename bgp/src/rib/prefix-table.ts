@@ -209,15 +209,20 @@ export class PrefixTable {
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Multiplies and folds each word (constants of MurmurHash3's finalizer): neighbouring prefixes spread well. */
+/**
+ * Eight neighbours of one length (a /26 and the next seven) have slots side by side, in one line of the cache; where such a
+ * block is, the rest of the prefix says, multiplied and folded (constants of MurmurHash3's finalizer).
+ */
 function hash(length: number, w0: number, w1: number, w2: number, w3: number): number {
-  let h = Math.imul(w0 ^ Math.imul(length + 1, 0x9e3779b1), 0x85ebca6b);
-  if ((w1 | w2 | w3) === 0) {
-    h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35);
-    return h ^ (h >>> 16);
+  const shift = (32 - (length & 31)) & 31;
+  const last = length <= 32 ? w0 : length <= 64 ? w1 : length <= 96 ? w2 : w3;
+  const low = (last >>> shift) & 7;
+  let h = Math.imul(((last >>> shift) >>> 3) ^ Math.imul(length + 1, 0x9e3779b1), 0x85ebca6b);
+  if (length > 32) {
+    h = Math.imul(h ^ (h >>> 15) ^ w0, 0xc2b2ae35);
+    if (length > 64) h = Math.imul(h ^ (h >>> 13) ^ w1, 0x85ebca6b);
+    if (length > 96) h = Math.imul(h ^ (h >>> 15) ^ w2, 0xc2b2ae35);
   }
-  h = Math.imul(h ^ (h >>> 15) ^ w1, 0xc2b2ae35);
-  h = Math.imul(h ^ (h >>> 13) ^ w2, 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 15) ^ w3, 0xc2b2ae35);
-  return h ^ (h >>> 16);
+  h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35);
+  return ((h ^ (h >>> 16)) << 3) | low;
 }
