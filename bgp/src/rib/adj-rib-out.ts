@@ -6,8 +6,8 @@
 //   ofSource    Uint32[peer]    rows that came from the peer
 //   pending     IdQueue         to be compared with the Loc-RIB at the next flush
 //
-// Each advertised row and each pending one holds a use of its prefix; each advertised one a use of its set. A row is a prefix; with
-// ADD-PATH it is one path of a prefix (SentPaths).
+// Each advertised row holds a use of its id and of its set; a pending one where `Rows` says so. A row is a prefix; with ADD-PATH it is
+// one path of a prefix (SentPaths).
 
 import { type AttributesId, NONE, type PeerIndex, type RowId } from '../route/route.ts';
 import type { AttributePool } from './attribute-pool.ts';
@@ -59,7 +59,7 @@ export class AdjRibOut {
   }
 
   mark(row: RowId): void {
-    if (this.pending.add(row)) this.rows.retain(row);
+    if (this.pending.add(row) && this.rows.holdsMarks) this.rows.retain(row);
   }
 
   attributesOf(row: RowId): AttributesId | typeof NONE {
@@ -81,19 +81,21 @@ export class AdjRibOut {
 
   /** Works off the pending set, at most `limit` of it. */
   update(target: Target, changed: Changed, limit: number): void {
+    const { holdsMarks } = this.rows;
     for (let i = 0; i < limit; i++) {
       const row = this.pending.take() as RowId;
       if (row === NONE) return;
       const to = target.attributesFor(row);
       this.replace(row, to, (to === NONE ? 0 : target.source) as PeerIndex, changed);
-      this.rows.release(row);
+      if (holdsMarks) this.rows.release(row);
     }
   }
 
   /** Forgets all: the last member left. */
   clear(): void {
     this.forEach((row) => this.replace(row, NONE, 0 as PeerIndex, () => {}));
-    for (let row = this.pending.take(); row !== NONE; row = this.pending.take()) this.rows.release(row);
+    for (let row = this.pending.take(); row !== NONE; row = this.pending.take())
+      if (this.rows.holdsMarks) this.rows.release(row);
     this.bound = 0;
   }
 

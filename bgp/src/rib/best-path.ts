@@ -30,8 +30,8 @@ export class BestPath {
   private keys = new Float64Array(16);
   /** Candidates left. */
   private count = 0;
-  /** After `decide`: paths that equal the best one up to the interior cost, itself among them. */
-  readonly equal: PathId[] = [];
+  private equal = new Int32Array(16);
+  private equals = 0;
 
   constructor(private readonly options: BestPathOptions) {}
 
@@ -41,12 +41,25 @@ export class BestPath {
    */
   decide(prefix: PrefixId, inUse: number): PathId | typeof NONE {
     this.collect(prefix);
-    const { equal } = this;
-    equal.length = 0;
     if (this.count > 1) this.compare();
-    for (let i = 0; i < this.count; i++) equal.push(this.paths[i] as PathId);
-    if (this.count > 1) this.breakTies(inUse);
+    this.equals = this.count;
+    if (this.count > 1) {
+      this.equal.set(this.paths.subarray(0, this.count));
+      this.breakTies(inUse);
+    }
     return (this.count === 0 ? NONE : this.paths[0]!) as PathId;
+  }
+
+  /** After `decide`: there are paths that equal the best one up to the interior cost. */
+  get hasEquals(): boolean {
+    return this.equals > 1;
+  }
+
+  /** After `decide`: the best path and those that equal it. */
+  equalPaths(): PathId[] {
+    return this.equals > 1
+      ? (Array.from(this.equal.subarray(0, this.equals)) as PathId[])
+      : (Array.from(this.paths.subarray(0, this.equals)) as PathId[]);
   }
 
   /** Usable paths: accepted by policy, with a next hop that resolves. */
@@ -169,6 +182,7 @@ export class BestPath {
     const paths = new Int32Array(this.paths.length * 2);
     paths.set(this.paths);
     this.paths = paths;
+    this.equal = new Int32Array(paths.length);
     this.keys = new Float64Array(paths.length);
   }
 }

@@ -50,11 +50,6 @@ export class ChangeList {
     this.counts[group]!++;
   }
 
-  /** Every row that was added, a copy. */
-  allRows(): Int32Array {
-    return this.rows.slice(0, this.count);
-  }
-
   /**
    * Peer by peer, and of each its withdraws first: a peer at its limit of prefixes has room again before it gets new ones. The list
    * is empty afterwards. `rows` is valid during the call.

@@ -7,8 +7,8 @@
 //   forwarding  object[prefix]   what the kernel shall do; undefined is nothing
 //   touched     IdQueue          to be decided
 //
-// A prefix with a best route holds one use of its prefix and of its attribute set; so does a touched one of its prefix. Which
-// path wins is best-path.ts; why the others lost is decision.ts.
+// A prefix with a best route holds one use of its prefix and of its attribute set. A touched one holds none: to decide an id that is
+// free, or another prefix's by now, is no harm. Which path wins is best-path.ts; why the others lost is decision.ts.
 
 import { type Address, addressFromWords, compareAddresses } from '../net/address.ts';
 import { linkBandwidth, weightsOf } from '../route/link-bandwidth.ts';
@@ -88,21 +88,19 @@ export class LocRib {
   }
 
   touch(prefix: PrefixId): void {
-    if (this.touched.add(prefix)) this.options.prefixes.retain(prefix);
+    this.touched.add(prefix);
   }
 
   /**
-   * Decides at most `limit` of what was touched. The visitors run while the prefix is still held: who keeps the id retains it.
+   * Decides at most `limit` of what was touched. The visitors run while the prefix is still held.
    * @returns how many it were.
    */
   decideTouched(changes: LocRibChanges, limit: number): number {
-    const { prefixes } = this.options;
     let decided = 0;
     for (; decided < limit; decided++) {
       const prefix = this.touched.take();
       if (prefix === NONE) break;
       this.decide(prefix as PrefixId, changes);
-      prefixes.release(prefix as PrefixId);
     }
     return decided;
   }
@@ -136,8 +134,13 @@ export class LocRib {
     changes.decided?.(prefix);
     const holds = this.options.preferOldest?.() === true && this.bestAttributes(prefix) !== NONE;
     const best = this.bestPath.decide(prefix, holds ? this.bestSource(prefix) : NONE);
+    const gone = best === NONE && this.bestAttributes(prefix) !== NONE;
     this.store(prefix, best, changes);
-    if (this.options.forwards?.() === false) return;
+    if (this.options.forwards?.() !== false) this.storeForwarding(prefix, best, changes);
+    if (gone) this.options.prefixes.release(prefix); // now that everybody has been told
+  }
+
+  private storeForwarding(prefix: PrefixId, best: PathId | typeof NONE, changes: LocRibChanges): void {
     const forwarding = best === NONE ? undefined : this.forward(prefix, best as PathId);
     if (sameForwarding(this.forwarding[prefix], forwarding)) return;
     this.forwarding[prefix] = forwarding;
@@ -163,10 +166,7 @@ export class LocRib {
     this.attributes[prefix] = after + 1;
     this.sources[prefix] = source;
     changes.best(prefix);
-    if (after === NONE) {
-      this.count--;
-      prefixes.release(prefix); // still held by `touched`
-    }
+    if (after === NONE) this.count--;
   }
 
   /** The usable paths of a prefix, as they stand now. */
@@ -211,8 +211,7 @@ export class LocRib {
     const set = adjRibIn.acceptedOf(best) as AttributesId;
     const localPref = pool.localPref(set);
     const stale = adjRibIn.isStale(best);
-    const { equal } = this.bestPath;
-    if (equal.length === 1) {
+    if (!this.bestPath.hasEquals) {
       const nextHop = pool.nextHop(set);
       const address = nextHop === NONE ? undefined : nextHops.addressOf(nextHop as NextHopId);
       const { last } = this;
@@ -234,7 +233,8 @@ export class LocRib {
   private multipath(best: PathId, maxPaths: number) {
     const { adjRibIn, pool, peerFacts } = this.options;
     const addressOf = (path: PathId) => peerFacts(adjRibIn.peerOf(path)).address;
-    const others = this.bestPath.equal
+    const others = this.bestPath
+      .equalPaths()
       .filter((path) => path !== best)
       .sort(
         (a, b) => compareAddresses(addressOf(a), addressOf(b)) || adjRibIn.pathIdOf(a) - adjRibIn.pathIdOf(b),

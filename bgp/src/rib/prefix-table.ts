@@ -17,6 +17,8 @@ import { grown } from './columns.ts';
 const INITIAL = 64;
 
 export class PrefixTable {
+  /** See Rows. */
+  readonly holdsMarks = false;
   private slots = new Int32Array(INITIAL * 2);
   private lengths = new Uint8Array(INITIAL);
   private w0 = new Uint32Array(INITIAL);

@@ -31,12 +31,18 @@ export interface Rows {
   release(row: RowId): void;
   /** The prefix of the row; fills `into` instead of making an object. */
   words(row: RowId, into: Mutable<PrefixWords>): PrefixWords;
+  /**
+   * A row that waits to be compared has to be held. Not so a prefix: to compare an id that is free, or another prefix's by now,
+   * is no harm, while the id of a path is also its name on the wire.
+   */
+  readonly holdsMarks: boolean;
   /** What stands before the prefix on the wire (RFC 7911 §3); a table of prefixes has none. */
   pathIdOf?(row: RowId): number;
 }
 
 export class SentPaths implements Rows {
   readonly family: Family;
+  readonly holdsMarks = true;
   private readonly ids = new Map<string, SentPathId>();
   private prefixes = new Int32Array(64);
   private peers = new Int32Array(64);

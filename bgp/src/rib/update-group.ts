@@ -5,7 +5,9 @@
 //   member that joins  the same, and behind it a walk over the table, block by block; a block is encoded once for all who walk
 //   member behind      a bit for each row to be compared with the group's Adj-RIB-Out when there is room; no queue
 //
-// A queued batch and a member's bits hold uses of their prefixes, so that no id is given to another prefix meanwhile.
+// A member's bits hold uses of their rows, and a queue those that it will withdraw: so no id is given to another prefix as long as
+// somebody has been told of it. A row that is announced needs no more than that: it is in the Adj-RIB-Out, or its withdrawal is
+// behind it in the same queue.
 // Where ADD-PATH was agreed on, a row is not a prefix but one path of it (RFC 7911): `Rows` is the table of either.
 
 import { FAMILY, type Family } from '../net/family.ts';
@@ -82,6 +84,8 @@ export class UpdateGroup {
   private readonly alone = new Map<PeerIndex, RowId[]>();
   /** Blocks of the table as they were encoded for a walk; one that changes is dropped, and all when nobody walks. */
   private readonly encodedBlocks = new Map<number, readonly Batch[]>();
+  /** Rows of the flush that runs whose withdrawal is not encoded yet: held, because no table holds them any more. */
+  private withdrawing: RowId[] = [];
   private deliver: (batch: Batch) => void = () => {};
 
   /** @param tooLong  told of routes that fit no message (RFC 8654 §4): they are not advertised. */
@@ -198,17 +202,20 @@ export class UpdateGroup {
             this.owe(member, row);
         }
         if (!inStep) return;
-        this.prefixes.retain(row); // until it is encoded
+        if (to === NONE) {
+          this.prefixes.retain(row);
+          this.withdrawing.push(row);
+        }
         this.sort(row, from, fromSource, to, toSource);
       },
       limit,
     );
-    const rows = this.changes.allRows();
     this.deliver = (batch) => this.deliverToAll(batch);
     this.pack(this.changes);
     for (const [peer, withdrawn] of this.alone) this.withdrawFrom(this.member(peer), withdrawn);
     this.alone.clear();
-    for (const row of rows) this.prefixes.release(row as RowId);
+    for (const row of this.withdrawing) this.prefixes.release(row);
+    this.withdrawing = [];
   }
 
   /** Is there something that `take` would give? */
@@ -299,7 +306,7 @@ export class UpdateGroup {
       for (const row of batch.rows) this.owe(member, row as RowId);
       return;
     }
-    if (batch.waiting++ === 0) for (const row of batch.rows) this.prefixes.retain(row as RowId);
+    if (batch.waiting++ === 0) for (const row of batch.withdrawn) this.prefixes.retain(row);
     member.queue.push(batch);
     member.queuedOctets += batch.octets.length;
     if (member.queuedOctets > this.queueLimitOctets) this.fallBehind(member);
@@ -312,7 +319,7 @@ export class UpdateGroup {
       member.taken = 0;
     }
     member.queuedOctets -= batch.octets.length;
-    if (--batch.waiting === 0) for (const row of batch.rows) this.prefixes.release(row as RowId);
+    if (--batch.waiting === 0) for (const row of batch.withdrawn) this.prefixes.release(row);
     return batch;
   }
 

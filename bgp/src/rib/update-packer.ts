@@ -45,6 +45,8 @@ export interface Batch {
   readonly octets: Uint8Array;
   readonly segments: readonly Segment[];
   readonly rows: Int32Array;
+  /** Those of them that are withdrawn: a queue that has the batch holds them. */
+  readonly withdrawn: readonly RowId[];
   readonly messages: number;
   /** Member queues that hold it. */
   waiting: number;
@@ -83,6 +85,7 @@ export class UpdatePacker {
   private readonly nextHop: Mutable<OctetRange> = { octets: NO_OCTETS, start: 0, end: 0 };
   private readonly route: Mutable<EncodedRoute> = { attributes: this.attributes, nextHop: undefined };
   private segments: Segment[] = [];
+  private withdrawn: RowId[] = [];
   private rows = new Int32Array(256);
   private rowCount = 0;
   private messages = 0;
@@ -132,6 +135,7 @@ export class UpdatePacker {
     for (let at = 0; at < count; ) {
       const from = at;
       at = writeWithdraw(this.writer, this.table.family, this.source, from, this.context);
+      for (let i = from; i < at; i++) this.withdrawn.push(rows[i] as RowId);
       if (at === from)
         throw new Error(`invariant: no withdrawal fits ${this.context.maxMessageOctets} octets`);
       this.wrote(rows, from, at);
@@ -147,11 +151,13 @@ export class UpdatePacker {
         octets: this.writer.octets.slice(0, this.writer.length),
         segments: this.segments,
         rows: this.rows.slice(0, this.rowCount),
+        withdrawn: this.withdrawn,
         messages: this.messages,
         waiting: 0,
       });
     }
     this.segments = [];
+    this.withdrawn = [];
     this.rowCount = 0;
     this.messages = 0;
     this.segmentStart = 0;
