@@ -35,6 +35,7 @@ import type { RouteRefresh } from '../wire/route-refresh.ts';
 import type { Update } from '../wire/update.ts';
 import type { ImportSide } from './arrival.ts';
 import { importDiffers, needsReset } from './changes.ts';
+import { Deadlines } from './deadlines.ts';
 import { DynamicPeers, isTemplate, madeFrom } from './dynamic-peers.ts';
 import type { ExportSide } from './exports.ts';
 import {
@@ -91,6 +92,11 @@ export class Speaker {
   private reusableIndexes: PeerIndex[] = [];
   private stopping = false;
   private readonly dynamic = new DynamicPeers();
+  private readonly deadlines = new Deadlines<Member>(({ peer, retention, refreshes }) =>
+    Math.min(peer.deadline(), retention?.until ?? NEVER, refreshes.deadline),
+  );
+  /** Something may be to be decided or told: not so after a KEEPALIVE. */
+  private changed = true;
   /** Peers that had a session with this run of the speaker. */
   private readonly upBefore = new Set<PeerId>();
 
@@ -109,6 +115,7 @@ export class Speaker {
 
   /** @param now  must not go back. */
   handle(input: Input, now: Millis): void {
+    if (!OF_CONNECTIONS.has(input.type)) this.changed = true;
     switch (input.type) {
       case 'Configure':
         return this.configure(input.speaker, now);
@@ -123,19 +130,23 @@ export class Speaker {
       case 'WithdrawOriginated':
         return this.routing[familyOfRoute(input.prefix)].inbound.withdrawOriginated(input.prefix);
       case 'Connected':
-        return this.connections
-          .get(input.connection)
-          ?.connected(input.connection, input.localAddress, input.localPort, input.remotePort, now);
+        return this.peerOf(input.connection)?.connected(
+          input.connection,
+          input.localAddress,
+          input.localPort,
+          input.remotePort,
+          now,
+        );
       case 'ConnectFailed':
-        return this.connections.get(input.connection)?.connectFailed(input.connection, input.reason, now);
+        return this.peerOf(input.connection)?.connectFailed(input.connection, input.reason, now);
       case 'Accepted':
         return this.accepted(input, now);
       case 'Received':
-        return this.connections.get(input.connection)?.received(input.connection, input.octets, now);
+        return this.peerOf(input.connection)?.received(input.connection, input.octets, now);
       case 'Disconnected':
-        return this.connections.get(input.connection)?.disconnected(input.connection, input.reason, now);
+        return this.peerOf(input.connection)?.disconnected(input.connection, input.reason, now);
       case 'Sending':
-        return this.connections.get(input.connection)?.sending(input.connection, input.waiting, now);
+        return this.peerOf(input.connection)?.sending(input.connection, input.waiting, now);
       case 'Tick':
         return this.tick(now);
       case 'NextHop':
@@ -157,7 +168,9 @@ export class Speaker {
   /** Intentions since the last call. Decides and packs what the inputs of this turn changed. */
   take(now: Millis): Output[] {
     this.removeEndedDynamic(now);
-    this.flush();
+    const changed = this.changed || this.hasBacklog;
+    this.changed = false;
+    if (changed) this.flush();
     // New next hops are asked for, and gone ones given up, after every prefix has been decided.
     const { started, stopped } = this.nextHops.takeChanges();
     for (const address of started) this.outputs.push({ type: 'TrackNextHop', address });
@@ -166,8 +179,7 @@ export class Speaker {
       this.outputs.push({ type: 'Forward', family, prefix, route });
     }
     this.forwarding.clear();
-    this.checkDeferral(now);
-    this.announceTransmits();
+    if (this.checkDeferral(now) || changed) this.announceTransmits();
     const { outputs } = this;
     this.outputs = [];
     return outputs;
@@ -206,11 +218,7 @@ export class Speaker {
   /** When a Tick is due; NEVER when nothing waits for time to pass. */
   nextDeadline(): Millis {
     if (this.hasBacklog) return 0;
-    let next = this.deferral?.deadline() ?? NEVER;
-    for (const { peer, retention, refreshes } of this.members.values()) {
-      next = Math.min(next, peer.deadline(), retention?.until ?? NEVER, refreshes.deadline);
-    }
-    return next;
+    return Math.min(this.deferral?.deadline() ?? NEVER, this.deadlines.next());
   }
 
   // ── views ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -338,6 +346,7 @@ export class Speaker {
       nearLimit: new Set(),
     };
     this.members.set(config.peer, member);
+    this.deadlines.touch(member);
     this.byIndex[index] = member;
     this.refreshFacts(member, undefined);
     // A first start has nothing to keep, and waits for nobody.
@@ -357,6 +366,7 @@ export class Speaker {
     if (isTemplate(config) || this.dynamic.has(config.peer)) return this.changeTemplate(config, now);
     const member = this.members.get(config.peer);
     if (member === undefined) throw new Error(`invariant: ChangePeer for unknown peer ${config.peer}`);
+    this.deadlines.touch(member);
     const before = member.peer.config;
     member.peer.config = config;
     member.importSide = undefined;
@@ -397,6 +407,8 @@ export class Speaker {
     for (const family of FAMILIES) this.routing[family].inbound.removeAll(member.index, 'all');
     this.deferral?.forget(id);
     this.members.delete(id);
+    this.deadlines.forget(member);
+    this.changed = true;
     this.upBefore.delete(id);
     this.byIndex[member.index] = undefined;
     this.freedIndexes.push(member.index); // the tables may name it until the next flush
@@ -442,6 +454,7 @@ export class Speaker {
   private restart(member: Member, now: Millis, sent?: Notification): void {
     const mayStart = member.peer.config.heldBack === undefined && !this.stopping;
     member.peer.stop(sent, mayStart ? now : NEVER, now);
+    this.deadlines.touch(member);
   }
 
   private clear(input: Input & { type: 'Clear' }, now: Millis): void {
@@ -460,7 +473,9 @@ export class Speaker {
 
   private stop(how: 'restart' | 'leave', now: Millis): void {
     this.stopping = true;
-    for (const { peer } of this.members.values()) {
+    for (const member of this.members.values()) {
+      const { peer } = member;
+      this.deadlines.touch(member);
       const silent = how === 'restart' && peer.agreed?.gracefulRestart !== undefined;
       peer.stop(silent ? undefined : cease(CEASE.ADMINISTRATIVE_SHUTDOWN, 'mesos-bgp stops'), NEVER, now);
     }
@@ -475,6 +490,7 @@ export class Speaker {
     if (typeof made === 'object') this.addPeer(made, now);
     const member = of();
     this.nextConnection = Math.max(this.nextConnection, connection + 1);
+    if (member !== undefined) this.deadlines.touch(member);
     if (member !== undefined && !this.stopping) this.connections.set(connection, member.peer);
     const refused = this.stopping
       ? 'the speaker is stopping'
@@ -504,12 +520,19 @@ export class Speaker {
   }
 
   private tick(now: Millis): void {
-    for (const member of this.members.values()) {
+    for (const member of this.deadlines.takeDue(now)) {
       if (member.peer.deadline() <= now) member.peer.tick(now);
       if (member.retention !== undefined && member.retention.until <= now) this.retentionOver(member, now);
       for (const family of member.refreshes.takeOverdue(now))
         this.removeStale(member, family, 'the route refresh did not end (RFC 7313)');
     }
+  }
+
+  /** What follows is one more fact about that peer. */
+  private peerOf(connection: ConnectionId): Peer | undefined {
+    const peer = this.connections.get(connection);
+    if (peer !== undefined) this.deadlines.touch(this.memberOf(peer));
+    return peer;
   }
 
   private readonly host: PeerHost = {
@@ -530,6 +553,7 @@ export class Speaker {
   };
 
   private sessionUp(member: Member, agreed: Negotiated, now: Millis): void {
+    this.changed = true;
     for (const family of FAMILIES) this.routing[family].inbound.settle(member.index);
     // Another speaker at the same address: what the earlier one said is nobody's any more.
     const before = this.facts[member.index]!.bgpIdentifier;
@@ -546,6 +570,7 @@ export class Speaker {
   }
 
   private sessionDown(member: Member, agreed: Negotiated, end: End, now: Millis): void {
+    this.changed = true;
     this.deferral?.sessionDown(member.peer.config.peer);
     const retention = this.stopping ? undefined : retainOnLoss(agreed, end, now);
     for (const family of FAMILIES) {
@@ -566,6 +591,7 @@ export class Speaker {
 
   /** The restart time ran out: what RFC 9494 keeps longer is least preferred from now on; the rest goes. */
   private retentionOver(member: Member, now: Millis): void {
+    this.changed = true;
     const { keep, drop } = retainOnTimeout(member.retention!, now);
     for (const family of drop) this.removeStale(member, family, 'restart time over');
     const begins = member.retention?.longLivedSince === undefined;
@@ -578,6 +604,7 @@ export class Speaker {
   }
 
   private message(member: Member, message: Message, now: Millis): void {
+    this.changed = true;
     if (message.type === 'Update') return this.update(member, message, now);
     if (message.type === 'RouteRefresh') this.routeRefresh(member, message, now);
   }
@@ -620,6 +647,7 @@ export class Speaker {
   }
 
   private plainUpdate(member: Member, { addPathReceive }: WireContext, now: Millis): void {
+    this.changed = true;
     const from = this.importSide(member);
     for (const family of FAMILIES)
       this.routing[family].inbound.plain(from, this.plain, addPathReceive.includes(family));
@@ -664,6 +692,7 @@ export class Speaker {
   }
 
   private removeStale(member: Member, family: Family, why: string): void {
+    this.changed = true;
     this.logRestart(
       member,
       `stale routes removed: ${why}`,
@@ -680,12 +709,14 @@ export class Speaker {
     });
   }
 
-  private checkDeferral(now: Millis): void {
+  /** @returns whether the first tables are complete now, so that End-of-RIBs go out. */
+  private checkDeferral(now: Millis): boolean {
     // Until every next hop is answered, routes that are good may seem unusable: nothing may be cleaned up yet.
     const result = this.deferral?.check(now, this.nextHops.unanswered === 0 && !this.hasBacklog);
-    if (result === undefined) return;
+    if (result === undefined) return false;
     for (const family of FAMILIES) this.routing[family].exports.releaseEndOfRib();
     this.outputs.push({ type: 'Converged', ...result });
+    return true;
   }
 
   // ── between peers and tables ────────────────────────────────────────────────────────────────────────────────────
@@ -854,6 +885,17 @@ export class Speaker {
 }
 
 const CONNECTION_REJECTED = notification(ERROR_CODE.CEASE, CEASE.CONNECTION_REJECTED);
+
+/** Facts that change no route and no peer's table by themselves: what follows from them says so. */
+const OF_CONNECTIONS: ReadonlySet<Input['type']> = new Set([
+  'Connected',
+  'ConnectFailed',
+  'Accepted',
+  'Received',
+  'Disconnected',
+  'Sending',
+  'Tick',
+]);
 
 const familyOfRoute = (prefix: Prefix): Family => (prefix.includes(':') ? 'ipv6' : 'ipv4');
 
