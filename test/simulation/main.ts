@@ -2,19 +2,19 @@
 // stands for, and the simulator for the rules.
 
 import { parseArgs } from 'node:util';
-import { type Shape, type SimulationOptions, simulate } from 'bgp-utils/testing';
+import { SHAPES, type Shape, type SimulationOptions, simulate } from 'bgp-utils/testing';
 import { scenario } from './scenario.ts';
 
 const USAGE = `usage: npm run simulate -- [--seeds N] [--from S] [--seed S] [--shape SHAPE] [--hosts N] [--seconds N]
-  --seeds N      how many seeds (20), from --from (1) on
+  --seeds N      how many seeds, from --from (1) on: 20, or one for each shape with --hosts
   --seed S       this one alone; its story is printed when a rule is broken
-  --shape SHAPE  mesh, reflectors, two-levels or mixed, in place of what the seed draws
+  --shape SHAPE  ${SHAPES.join(', ')}; in place of what the seed draws
   --hosts N      3 to 200, in place of what the seed draws
   --seconds N    how long the network is disturbed, in its own time`;
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '20' },
+    seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     shape: { type: 'string' },
@@ -24,24 +24,24 @@ const { values } = parseArgs({
   },
 });
 
-const SHAPES: readonly string[] = ['mesh', 'reflectors', 'two-levels', 'mixed'];
-
 function options(seed: number): SimulationOptions {
   return {
     ...scenario(seed),
+    // The seed's own shape goes with its own size.
+    ...(values.hosts !== undefined && { hosts: Number(values.hosts), shape: SHAPES[seed % SHAPES.length]! }),
     ...(values.shape !== undefined && { shape: values.shape as Shape }),
-    ...(values.hosts !== undefined && { hosts: Number(values.hosts) }),
     ...(values.seconds !== undefined && { chaosMs: Number(values.seconds) * 1000 }),
   };
 }
 
 function main(): number {
   const first = Number(values.seed ?? values.from);
-  const count = values.seed === undefined ? Number(values.seeds) : 1;
+  const many = values.hosts === undefined ? 20 : SHAPES.length;
+  const count = values.seed === undefined ? Number(values.seeds ?? many) : 1;
   const hosts = Number(values.hosts ?? 3);
   const numbers = [first, count, hosts, Number(values.seconds ?? 0)];
   const wrong = !numbers.every(Number.isInteger) || count < 1 || hosts < 3 || hosts > 200;
-  if (values.help === true || wrong || !SHAPES.includes(values.shape ?? 'mesh')) {
+  if (values.help === true || wrong || !SHAPES.some((shape) => shape === (values.shape ?? 'mesh'))) {
     console.log(USAGE);
     return values.help === true ? 0 : 64;
   }

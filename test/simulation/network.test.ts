@@ -40,6 +40,18 @@ describe('a network that was disturbed and healed has the routes that it should 
     run({ seed, hosts: 9, shape: 'two-levels', chaosMs: 30_000 });
   });
 
+  it.each(seeds(6))('spines and leaves with an AS each, seed %i', (seed) => {
+    run({ seed, hosts: 8, shape: 'fabric', chaosMs: 60_000 });
+  });
+
+  it.each(seeds(6))('four ASes with sessions inside and between, seed %i', (seed) => {
+    run({ seed, hosts: 10, shape: 'ases', chaosMs: 60_000 });
+  });
+
+  it.each(seeds(6))('customers, providers and peers, seed %i', (seed) => {
+    run({ seed, hosts: 10, shape: 'providers', chaosMs: 60_000 });
+  });
+
   it.each(seeds(4))('a mesh that reflects for others, seed %i', (seed) => {
     run({ seed, hosts: 8, shape: 'mixed', chaosMs: 30_000 });
   });

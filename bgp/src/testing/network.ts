@@ -5,20 +5,13 @@
 import type { Address } from '../net/address.ts';
 import { compareAddresses } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
-import type { Millis } from '../net/time.ts';
-import type { ForwardingRoute } from '../route/route.ts';
-import type { ConnectionId, Input, PeerId } from '../speaker/input.ts';
-import type { LogEvent, Output } from '../speaker/output.ts';
-import { Speaker } from '../speaker/speaker.ts';
-
-interface End {
-  readonly host: Host;
-  readonly connection: ConnectionId;
-  /** Of the connection, the same at both ends: a new process gives out the numbers of an earlier one again. */
-  readonly serial: number;
-  /** When the last octets that were sent to this end arrive: none that are sent later come before. */
-  arrived: Millis;
-}
+import { type Millis, NEVER } from '../net/time.ts';
+import { Deadlines } from '../speaker/deadlines.ts';
+import type { ConnectionId, PeerId } from '../speaker/input.ts';
+import type { Output } from '../speaker/output.ts';
+import type { Speaker } from '../speaker/speaker.ts';
+import { TimedQueue } from '../speaker/timed-queue.ts';
+import { type End, Host } from './host.ts';
 
 interface Delivery {
   at: Millis;
@@ -29,119 +22,19 @@ interface Delivery {
   readonly run: () => void;
 }
 
-/** A kernel sends the first octets of a connection again after this time, if somebody still waits for the answer. */
-const SYN_RETRY_MS = 1000;
+/** A kernel sends octets again after this time, if somebody still waits for the answer. */
+const RETRY_MS = 1000;
 
-/** Ticks of one host without time passing, after which it would run for ever. */
+/** Ticks without time passing, after which a host would run for ever. */
 const BUSY_TICKS = 1000;
-
-/** One speaker with the world that it sees. */
-export class Host {
-  speaker = new Speaker();
-  /** What the kernel does. It outlives the process, until a new one has converged. */
-  readonly forwarding = new Map<Prefix, ForwardingRoute>();
-  readonly log: LogEvent[] = [];
-  readonly converged: (Output & { type: 'Converged' })[] = [];
-  /** The far end of each connection that is open here. */
-  readonly remoteEnd = new Map<ConnectionId, End>();
-  /** Attempts to connect that have no answer yet. */
-  readonly connecting = new Set<ConnectionId>();
-  /** A process runs. */
-  up = true;
-  /** The kernel runs: it refuses connections that no process takes. */
-  powered = true;
-  linkUp = true;
-  /** Octets that a connection takes at once. */
-  roomOctets = 65536;
-  /** Nobody reads at the far ends: nothing but control messages goes out. */
-  stalled = false;
-  /** How far this host's clock is ahead of the network's; it only ever grows. */
-  clockAheadMs = 0;
-  /** The speaker's next deadline, until something is done with it: it is asked for far more often than it changes. */
-  deadline: Millis | undefined;
-  /** Answer to `TrackNextHop`. */
-  costOf: (address: Address) => number | undefined = () => 0;
-  private wanted = new Set<Prefix>();
-  private tracked = new Set<Address>();
-
-  constructor(
-    readonly network: Network,
-    readonly address: Address,
-  ) {}
-
-  get now(): Millis {
-    return this.network.now + this.clockAheadMs;
-  }
-
-  /** Feeds one fact and carries out what follows. */
-  tell(...inputs: Input[]): void {
-    for (const input of inputs) this.speaker.handle(input, this.now);
-    this.network.perform(this);
-  }
-
-  /** What is known of a next hop changed. */
-  tellNextHops(): void {
-    for (const address of this.tracked) this.tell({ type: 'NextHop', address, cost: this.costOf(address) });
-  }
-
-  state(peer: string): string | undefined {
-    return this.speaker.peerViews().find(({ config }) => config.peer === peer)?.state;
-  }
-
-  /** A new process; the kernel goes on as it was. */
-  replaceProcess(): void {
-    this.speaker = new Speaker();
-    this.deadline = undefined;
-    this.connecting.clear();
-    this.wanted = new Set();
-    this.tracked = new Set();
-  }
-
-  carryOut(output: Output): void {
-    switch (output.type) {
-      case 'Connect':
-        return this.network.connect(this, output);
-      case 'Transmit':
-        return this.network.transmit(this, output.connection);
-      case 'Close':
-        return this.network.close(this, output);
-      case 'Forward':
-        if (output.route === undefined) {
-          this.forwarding.delete(output.prefix);
-          this.wanted.delete(output.prefix);
-        } else {
-          this.forwarding.set(output.prefix, output.route);
-          this.wanted.add(output.prefix);
-        }
-        return;
-      case 'TrackNextHop': {
-        const { address } = output;
-        this.tracked.add(address);
-        // As the daemon does: the answer comes in a later turn.
-        return this.network.soon(this, () => {
-          if (this.tracked.has(address)) this.tell({ type: 'NextHop', address, cost: this.costOf(address) });
-        });
-      }
-      case 'ReleaseNextHop':
-        this.tracked.delete(output.address);
-        return;
-      case 'Converged':
-        this.converged.push(output);
-        for (const prefix of this.forwarding.keys())
-          if (!this.wanted.has(prefix)) this.forwarding.delete(prefix);
-        return;
-      case 'Log':
-        this.log.push(output.event);
-        return;
-    }
-  }
-}
 
 export class Network {
   now: Millis = 0;
   readonly hosts = new Map<Address, Host>();
   private serial = 0;
-  private readonly queue: Delivery[] = [];
+  private readonly queue = new TimedQueue<Delivery>();
+  /** When hosts want their Ticks. */
+  private readonly ticks = new Deadlines<Host>((host) => host.deadline);
   /** Wait for a link to come up. */
   private readonly parked: Delivery[] = [];
 
@@ -156,26 +49,29 @@ export class Network {
 
   /** Runs until nothing happens before `until`. @throws when a host asks for ticks without end. */
   run(until: Millis): void {
-    let ticks = 0;
+    let busy = 0;
     for (;;) {
-      const delivery = this.queue[0];
-      let next = delivery?.at ?? Number.POSITIVE_INFINITY;
-      for (const host of this.hosts.values()) next = Math.min(next, this.deadlineOf(host));
+      const next = Math.min(this.queue.nextAt ?? NEVER, this.ticks.next());
       if (next > until) break;
-      if (next > this.now) ticks = 0;
+      if (next > this.now) busy = 0;
       this.now = Math.max(this.now, next);
-      if (delivery !== undefined && delivery.at <= this.now) {
-        this.queue.shift();
-        this.deliver(delivery);
+      if ((this.queue.nextAt ?? NEVER) <= this.now) {
+        this.deliver(this.queue.take()!);
         continue;
       }
-      for (const host of this.hosts.values()) {
-        if (this.deadlineOf(host) > this.now) continue;
-        if (++ticks > BUSY_TICKS) throw new Error(`${host.address} is busy: its deadline stays in the past`);
+      for (const host of this.ticks.takeDue(this.now)) {
+        if (!host.up) continue;
+        if (++busy > BUSY_TICKS + 10 * this.hosts.size)
+          throw new Error(`${host.address} is busy: its deadline stays in the past`);
         host.tell({ type: 'Tick' });
       }
     }
     this.now = until;
+  }
+
+  /** Something was done with the host. */
+  touched(host: Host): void {
+    this.ticks.touch(host);
   }
 
   /** Runs until the condition holds. @returns whether it did within `limitMs`. */
@@ -233,7 +129,7 @@ export class Network {
   }
 
   perform(host: Host): void {
-    host.deadline = undefined;
+    this.ticks.touch(host);
     for (const output of host.speaker.take(host.now)) host.carryOut(output);
   }
 
@@ -259,7 +155,7 @@ export class Network {
     // Of the kernels: whether a process takes the connection is known there.
     this.later(from, to, undefined, undefined, () => {
       if (!to.powered) return; // no answer: the attempt times out
-      if (!wanted() && this.now - sentAt > SYN_RETRY_MS) return; // given up: it was not sent again
+      if (!wanted() && this.now - sentAt > RETRY_MS) return; // given up: it was not sent again
       if (!to.up) return refuse();
       const theirs = to.speaker.newConnectionId();
       const serial = ++this.serial;
@@ -291,7 +187,7 @@ export class Network {
   }
 
   transmit(host: Host, connection: ConnectionId): void {
-    host.deadline = undefined;
+    this.ticks.touch(host);
     for (;;) {
       const messages = host.speaker.transmit(connection, host.stalled ? 0 : host.roomOctets);
       if (messages.length === 0) return;
@@ -307,10 +203,10 @@ export class Network {
     if (end !== undefined) this.disconnect(host, end, 'closed by the peer');
   }
 
-  private send(from: Host, connection: ConnectionId, octets: Uint8Array): void {
+  send(from: Host, connection: ConnectionId, octets: Uint8Array): void {
     const end = from.remoteEnd.get(connection);
     if (end === undefined) return;
-    this.later(from, end.host, end, undefined, () => {
+    const arrive = () => {
       if (end.host.remoteEnd.get(end.connection)?.serial === end.serial) {
         end.host.tell({ type: 'Received', connection: end.connection, octets });
       } else if (end.host.powered) {
@@ -320,8 +216,12 @@ export class Network {
           { host: from, connection, serial: end.serial, arrived: 0 },
           'reset by the peer',
         );
+      } else if (from.remoteEnd.get(connection) === end) {
+        // Nobody has acknowledged it: the kernel sends it again, until somebody says that the connection is gone.
+        this.enqueue({ at: this.now + RETRY_MS, from, to: end.host, speaker: end.host.speaker, run: arrive });
       }
-    });
+    };
+    this.later(from, end.host, end, undefined, arrive);
   }
 
   /** Tells the process at `end` that its connection is gone, if it still has it by then. */
@@ -354,21 +254,13 @@ export class Network {
 
   /** In order of time, then of calls. */
   private enqueue(delivery: Delivery): void {
-    let index = this.queue.length;
-    while (index > 0 && this.queue[index - 1]!.at > delivery.at) index--;
-    this.queue.splice(index, 0, delivery);
+    this.queue.add(delivery.at, delivery);
   }
 
   private deliver(delivery: Delivery): void {
     const { from, to } = delivery;
     if (from !== to && !(from.linkUp && to.linkUp)) this.parked.push(delivery);
     else if (from !== to || to.speaker === delivery.speaker) delivery.run();
-  }
-
-  private deadlineOf(host: Host): Millis {
-    if (!host.up) return Number.POSITIVE_INFINITY;
-    host.deadline ??= host.speaker.nextDeadline();
-    return host.deadline - host.clockAheadMs;
   }
 }
 
