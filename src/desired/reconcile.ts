@@ -48,7 +48,7 @@ export function reconcile(desired: DesiredState, current: AppliedState): Reconci
     if (config.heldBack !== last.heldBack) continue;
     // An established connection keeps the key it was accepted with, so that only a new one has the new key.
     const text = transportChange(desired.transport.get(peer), current.transport.get(peer));
-    if (text !== undefined) inputs.push({ type: 'Clear', peer, how: 'reset', text });
+    if (text !== undefined) inputs.push({ type: 'Clear', peer, how: 'reconnect', text });
   }
   for (const [peer, config] of peers) if (!current.peers.has(peer)) inputs.push({ type: 'AddPeer', config });
   for (const prefix of current.originated.keys()) {

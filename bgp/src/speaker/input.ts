@@ -143,11 +143,14 @@ export type Input =
       /** Name of the interface that it goes out by, for policies that ask for it. */
       readonly interface?: string | undefined;
     }
-  /** An operator's wish: reset (Cease/Administrative Reset, RFC 4486), ask for routes again, send all again (RFC 2918). */
+  /**
+   * An operator's wish: reset (Cease/Administrative Reset, RFC 4486), ask for routes again, send all again (RFC 2918). Or what
+   * the transport needs, another key say: reconnect ends the session too, and routes stay where RFC 8538 was agreed.
+   */
   | {
       readonly type: 'Clear';
       readonly peer: PeerId;
-      readonly how: 'reset' | 'soft-in' | 'soft-out';
+      readonly how: 'reset' | 'reconnect' | 'soft-in' | 'soft-out';
       readonly text: string;
     }
   /** Ends all sessions: `restart` keeps the peers' routes where graceful restart was agreed; `leave` withdraws, then Cease. */

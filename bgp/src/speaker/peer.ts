@@ -247,7 +247,14 @@ export class Peer {
     this.shutUntil = restartAt;
   }
 
-  /** A limit was passed: as above, and it counts as a failure (AutomaticStop). */
+  /** Ends every connection and starts again at once. It is no end of what was agreed: routes stay, if RFC 8538 was. */
+  reconnect(sent: Notification, now: Millis): void {
+    this.endAll({ type: 'ManualStop', notification: sent }, now);
+    this.primary.session = newSession(now);
+    this.shutUntil = now;
+  }
+
+  /** A limit was passed: as `stop`, and it counts as a failure (AutomaticStop). */
   stopByLimit(sent: Notification, restartAt: Millis, now: Millis): void {
     this.endAll({ type: 'AutomaticStop', notification: this.final(sent), startAt: restartAt }, now);
     this.shutUntil = restartAt;

@@ -462,6 +462,11 @@ export class Speaker {
     const member = this.members.get(input.peer);
     if (member === undefined) return;
     if (input.how === 'reset') return this.reset(member, CEASE.ADMINISTRATIVE_RESET, input.text, now);
+    if (input.how === 'reconnect') {
+      const starts = member.peer.config.heldBack === undefined && !this.stopping;
+      if (starts) member.peer.reconnect(cease(CEASE.ADMINISTRATIVE_RESET, input.text), now);
+      return;
+    }
     const { agreed, connection } = member.peer;
     if (agreed === undefined || connection === undefined) return;
     for (const family of agreed.context.families) {

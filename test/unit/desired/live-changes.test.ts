@@ -262,6 +262,17 @@ describe.each<[string, string, readonly string[]]>([
   });
 });
 
+describe('the transport of a session', () => {
+  it.each<FieldName>(['BGPConfiguration spec.nodeMeshPassword', 'BGPPeer spec.ttlSecurity'])(
+    '%s resets sessions, and forwarding goes on: who agreed on RFC 8538 keeps the routes',
+    (field) => {
+      const { effect } = play(field);
+      expect(effect.resets).toEqual(CASES[field].resets);
+      expect(effect.flaps).toEqual([]);
+    },
+  );
+});
+
 describe('bursts', () => {
   it('a label for each of a thousand nodes, which changes no session, tells the speaker nothing', () => {
     const nodes = Object.fromEntries(
