@@ -29,6 +29,16 @@ interface Part {
   readonly needed: Needed | undefined;
 }
 
+/** Pairs instead of lists: selectors are asked millions of times. */
+const both =
+  (a: Selector, b: Selector): Selector =>
+  (labels) =>
+    a(labels) && b(labels);
+const either =
+  (a: Selector, b: Selector): Selector =>
+  (labels) =>
+    a(labels) || b(labels);
+
 const part = (matches: Selector, needed?: Needed): Part => ({ matches, needed });
 
 const NONE: Selector = () => false;
@@ -60,7 +70,7 @@ class Parser {
   #or(): Part {
     const parts = [this.#and()];
     while (this.#take('||')) parts.push(this.#and());
-    return parts.length === 1 ? parts[0]! : part((labels) => parts.some(({ matches }) => matches(labels)));
+    return parts.length === 1 ? parts[0]! : part(parts.map(({ matches }) => matches).reduce(either));
   }
 
   #and(): Part {
@@ -68,7 +78,7 @@ class Parser {
     while (this.#take('&&')) parts.push(this.#term());
     if (parts.length === 1) return parts[0]!;
     return part(
-      (labels) => parts.every(({ matches }) => matches(labels)),
+      parts.map(({ matches }) => matches).reduce(both),
       parts.find(({ needed }) => needed !== undefined)?.needed,
     );
   }

@@ -1,7 +1,8 @@
 // The text of a file → the resources in it, each with the line where it begins. YAML takes seconds for thousands of resources;
-// JSON, which is YAML too, is read by JSON.parse, and its lines are looked for only when a message needs one.
+// JSON, which is YAML too, and plain YAML are read by faster means, and lines looked for only when a message needs one.
 
-import type { Document, Node, parseAllDocuments } from 'yaml';
+import type { Document, Node, parseAllDocuments, ScalarTag } from 'yaml';
+import { plainYaml } from './plain-yaml.ts';
 
 export interface Manifest {
   readonly content: unknown;
@@ -21,7 +22,7 @@ export interface Yaml {
 
 /** @param name  of the file, for messages. */
 export function manifestsIn(text: string, name: string, yaml: Yaml): Manifests {
-  const documents = jsonDocuments(text);
+  const documents = jsonDocuments(text) ?? plainYaml(text)?.filter((content) => content !== null);
   if (documents === undefined) return fromYaml(text, name, yaml);
   let slowly: Manifests | undefined;
   const lineOf = (index: number): string => {
@@ -44,7 +45,7 @@ function jsonDocuments(text: string): unknown[] | undefined {
 }
 
 function fromYaml(text: string, name: string, { parseAllDocuments }: Yaml): Manifests {
-  const documents = parseAllDocuments(text, { prettyErrors: false });
+  const documents = parseAllDocuments(text, { prettyErrors: false, customTags: [CALICOCTL_BOOLEAN] });
   const manifests: Manifest[] = [];
   const at = (offset: number) => `${name}:${text.slice(0, offset).split('\n').length}`;
   for (const document of Array.isArray(documents) ? documents : []) {
@@ -60,6 +61,14 @@ function fromYaml(text: string, name: string, { parseAllDocuments }: Yaml): Mani
   }
   return { ok: true, manifests };
 }
+
+/** calicoctl reads YAML 1.1 in this one way: `route-reflector: yes` is the label "true" (data model 2.3). */
+const CALICOCTL_BOOLEAN: ScalarTag = {
+  tag: 'tag:yaml.org,2002:bool',
+  default: true,
+  test: /^(?:yes|Yes|YES|on|On|ON|no|No|NO|off|Off|OFF)$/,
+  resolve: (text) => /^(yes|on)$/i.test(text),
+};
 
 const offsetOf = (document: Document.Parsed, path: readonly (string | number)[]): number =>
   (document.getIn(path, true) as Node | undefined)?.range?.[0] ?? 0;
