@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Subscription } from 'rxjs';
 import { MemoryDatastore } from '../../../src/datastore/memory.ts';
+import type { PictureKeeper } from '../../../src/datastore/picture-keeper.ts';
+import { type DatastoreEvent, DEFAULT_PACE } from '../../../src/datastore/watch.ts';
 import type { DesiredState } from '../../../src/desired/desired-state.ts';
 import {
   desiredStateOnce,
@@ -106,6 +108,30 @@ describe('from datastore to desired state', () => {
     expect(heldBack()).toEqual(['password s/k is missing', undefined, 'password s/k is missing']);
     other.unsubscribe();
     expect(ended).toBe(true);
+  });
+
+  it('a kept picture makes the first state while the store is away; what the store says is kept, and that is not', async () => {
+    const away = new MemoryDatastore();
+    away.assign(new Map(Object.entries(entriesOf(three))));
+    away.break('away');
+    const taken: (string | undefined)[] = [];
+    const seen: DesiredState[] = [];
+    const entries = Object.entries(entriesOf(base)).map(([key, value]) => ({ key, value, revision: '7' }));
+    const other = desiredStates(away, {
+      ...options,
+      pace: { ...DEFAULT_PACE, firstMs: 1, maxMs: 5, graceMs: 1 },
+      earlier: { entries, revision: '7', savedAt: 0, path: '/p' },
+      keeper: {
+        take: (event: DatastoreEvent) => void taken.push(event.type === 'listed' ? event.store : event.type),
+      } as unknown as PictureKeeper,
+    }).subscribe((state) => seen.push(state));
+    await until(() => seen.length === 1, 'the kept picture serves');
+    expect(seen[0]!.peers).toHaveLength(1);
+    away.repair();
+    await until(() => seen.length === 2, 'the store answers');
+    expect(seen[1]!.peers).toHaveLength(2);
+    expect(taken).toEqual([undefined, '1']); // the keeper writes what names a store
+    other.unsubscribe();
   });
 
   it('before the first picture there is no state', async () => {
