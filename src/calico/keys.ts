@@ -77,28 +77,27 @@ export function entryOfManifest(manifest: unknown): ManifestEntry {
   if (typeof kind !== 'string' || kind === '') return { type: 'wrong', message: 'a resource needs "kind"' };
   if (kind === 'BlockAffinity') return affinityOfManifest(record(spec));
   if (!Object.hasOwn(PLURALS, kind)) return { type: 'ignored' };
-  const { name } = record(metadata);
+  const name = textOf(record(metadata).name);
   if (typeof name !== 'string' || !/^[^/\s]+$/.test(name)) {
     return { type: 'wrong', message: `a ${kind} needs "metadata.name", a text without "/" and blanks` };
   }
   return {
     type: 'entry',
     key: resourceKey(kind as keyof typeof PLURALS, name),
-    value: JSON.stringify({ ...record(manifest), metadata: withTexts(record(metadata)) }),
+    value: JSON.stringify({ ...record(manifest), metadata: { ...withTexts(record(metadata)), name } }),
   };
 }
+
+/** What YAML reads as a number or boolean, where a text belongs. */
+const textOf = (value: unknown): unknown =>
+  typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
 
 /** YAML reads `rack: 1` and `reflector: true` as number and boolean; calicoctl stores labels and annotations as texts. */
 function withTexts(metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const texts = (value: unknown): unknown =>
     value === undefined || value === null
       ? value
-      : Object.fromEntries(
-          Object.entries(record(value)).map(([key, item]) => [
-            key,
-            typeof item === 'number' || typeof item === 'boolean' ? String(item) : item,
-          ]),
-        );
+      : Object.fromEntries(Object.entries(record(value)).map(([key, item]) => [key, textOf(item)]));
   const { labels, annotations } = metadata;
   return {
     ...metadata,
@@ -108,7 +107,8 @@ function withTexts(metadata: Readonly<Record<string, unknown>>): Readonly<Record
 }
 
 function affinityOfManifest(spec: Readonly<Record<string, unknown>>): ManifestEntry {
-  const { cidr, node, state, deleted, type } = spec;
+  const { cidr, state, deleted, type } = spec;
+  const node = textOf(spec.node);
   if (type === 'virtual') return { type: 'ignored' }; // of a load balancer, no host's (data model 1.10)
   if (typeof node !== 'string' || !/^[^/\s]+$/.test(node)) {
     return { type: 'wrong', message: 'a BlockAffinity needs "spec.node", the name of a node' };

@@ -92,6 +92,12 @@ describe('a manifest', () => {
     });
   });
 
+  it('of a name that YAML read as a number has a text', () => {
+    const entry = entryOfManifest({ ...node, metadata: { name: 17 } });
+    expect(entry).toMatchObject({ type: 'entry', key: `${V3}/nodes/17` });
+    expect(JSON.parse(entry.type === 'entry' ? entry.value : '').metadata.name).toBe('17');
+  });
+
   it.each([
     [
       { cidr: '10.65.0.64/26', node: 'a' },
