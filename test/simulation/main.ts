@@ -6,7 +6,7 @@ import { SHAPES, type Shape, type SimulationOptions, simulate } from 'bgp-utils/
 import { scenario } from './scenario.ts';
 
 const USAGE = `usage: npm run simulate -- [--seeds N] [--from S] [--seed S] [--shape SHAPE] [--hosts N] [--seconds N]
-  --seeds N      how many seeds, from --from (1) on: 20, or one for each shape with --hosts
+  --seeds N      how many seeds, from --from (1) on: 20, or one with --hosts
   --seed S       this one alone; its story is printed when a rule is broken
   --shape SHAPE  ${SHAPES.join(', ')}; in place of what the seed draws
   --hosts N      3 to 200, in place of what the seed draws
@@ -27,8 +27,11 @@ const { values } = parseArgs({
 function options(seed: number): SimulationOptions {
   return {
     ...scenario(seed),
-    // The seed's own shape goes with its own size.
-    ...(values.hosts !== undefined && { hosts: Number(values.hosts), shape: SHAPES[seed % SHAPES.length]! }),
+    // The seed's own shape goes with its own size; these take turns, beginning with two levels.
+    ...(values.hosts !== undefined && {
+      hosts: Number(values.hosts),
+      shape: SHAPES[(seed + 1) % SHAPES.length]!,
+    }),
     ...(values.shape !== undefined && { shape: values.shape as Shape }),
     ...(values.seconds !== undefined && { chaosMs: Number(values.seconds) * 1000 }),
   };
@@ -36,8 +39,8 @@ function options(seed: number): SimulationOptions {
 
 function main(): number {
   const first = Number(values.seed ?? values.from);
-  const many = values.hosts === undefined ? 20 : SHAPES.length;
-  const count = values.seed === undefined ? Number(values.seeds ?? many) : 1;
+  const usual = values.hosts === undefined ? 20 : 1;
+  const count = values.seed === undefined ? Number(values.seeds ?? usual) : 1;
   const hosts = Number(values.hosts ?? 3);
   const numbers = [first, count, hosts, Number(values.seconds ?? 0)];
   const wrong = !numbers.every(Number.isInteger) || count < 1 || hosts < 3 || hosts > 200;

@@ -73,6 +73,12 @@ export class Host {
     this.network.perform(this);
   }
 
+  /** Feeds a fact; what follows from all of this moment is carried out together, as in one turn of the daemon's loop. */
+  hear(input: Input): void {
+    this.speaker.handle(input, this.now);
+    this.network.heard(this);
+  }
+
   /** What is known of a next hop changed. */
   tellNextHops(): void {
     for (const address of this.tracked) this.tell({ type: 'NextHop', address, cost: this.costOf(address) });

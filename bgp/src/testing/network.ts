@@ -35,6 +35,8 @@ export class Network {
   private readonly queue = new TimedQueue<Delivery>();
   /** When hosts want their Ticks. */
   private readonly ticks = new Deadlines<Host>((host) => host.deadline);
+  /** Have heard something at this moment. */
+  private readonly hearing = new Set<Host>();
   /** Wait for a link to come up. */
   private readonly parked: Delivery[] = [];
 
@@ -51,7 +53,11 @@ export class Network {
   run(until: Millis): void {
     let busy = 0;
     for (;;) {
-      const next = Math.min(this.queue.nextAt ?? NEVER, this.ticks.next());
+      let next = Math.min(this.queue.nextAt ?? NEVER, this.ticks.next());
+      if (next > this.now && this.hearing.size > 0) {
+        for (const host of this.hearing) this.perform(host);
+        next = Math.min(this.queue.nextAt ?? NEVER, this.ticks.next());
+      }
       if (next > until) break;
       if (next > this.now) busy = 0;
       this.now = Math.max(this.now, next);
@@ -99,6 +105,7 @@ export class Network {
       host.remoteEnd.delete(connection);
     }
     host.up = false;
+    this.hearing.delete(host);
     host.replaceProcess();
   }
 
@@ -128,7 +135,14 @@ export class Network {
     for (const connection of [...host.remoteEnd.keys()]) this.transmit(host, connection);
   }
 
+  /** Something was told to the host, and it has not said yet what follows. */
+  heard(host: Host): void {
+    this.hearing.add(host);
+    this.ticks.touch(host);
+  }
+
   perform(host: Host): void {
+    this.hearing.delete(host);
     this.ticks.touch(host);
     for (const output of host.speaker.take(host.now)) host.carryOut(output);
   }
@@ -208,7 +222,7 @@ export class Network {
     if (end === undefined) return;
     const arrive = () => {
       if (end.host.remoteEnd.get(end.connection)?.serial === end.serial) {
-        end.host.tell({ type: 'Received', connection: end.connection, octets });
+        end.host.hear({ type: 'Received', connection: end.connection, octets });
       } else if (end.host.powered) {
         // The kernel there knows no such connection: it answers with a reset.
         this.disconnect(

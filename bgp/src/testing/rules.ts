@@ -15,7 +15,7 @@ const SELDOM_MS = 5_000;
 const COMPARED_PAIRS = 4_000;
 
 export class Rules {
-  /** Last time at which a node had a route for the prefix that it may give to others. */
+  /** Last time at which a node originated a prefix. */
   private readonly had = new Map<string, Millis>();
   /** Last time at which anyone originated it. */
   private readonly originated = new Map<Prefix, Millis>();
@@ -49,11 +49,6 @@ export class Rules {
   private remember(): void {
     const { now, nodes } = this.world;
     for (const { host, backAt, originated } of nodes) {
-      // What a host forwards is by way of it in other ASes alone.
-      if (this.severalAs) {
-        for (const [prefix, at] of host.hadAt)
-          this.had.set(`${host.address} ${prefix}`, host.forwarding.has(prefix) ? now : at);
-      }
       if (backAt !== undefined || !host.up) continue;
       for (const prefix of originated) {
         this.had.set(`${host.address} ${prefix}`, now);
@@ -73,7 +68,7 @@ export class Rules {
         if (origin === undefined || world.now - origin > this.goneMs)
           world.fail(`${host.address} uses ${prefix}, which nobody has since ${origin} ms`);
         for (const nextHop of route.nextHops) {
-          const seen = this.had.get(`${nextHop} ${prefix}`);
+          const seen = this.lastHad(nextHop, prefix);
           if (seen === undefined)
             world.fail(`${host.address} uses ${prefix} via ${nextHop}, which never had it`);
           else if (world.now - seen > this.goneMs)
@@ -81,6 +76,18 @@ export class Rules {
         }
       }
     }
+  }
+
+  private lastHad(at: Address, prefix: Prefix): Millis | undefined {
+    const originated = this.had.get(`${at} ${prefix}`);
+    const host = this.world.network.hosts.get(at);
+    // By way of a host that only forwards it goes nobody but another AS.
+    if (!this.severalAs || host === undefined) return originated;
+    if (host.forwarding.has(prefix)) return this.world.now;
+    const forwarded = host.hadAt.get(prefix);
+    return originated === undefined || forwarded === undefined
+      ? (originated ?? forwarded)
+      : Math.max(originated, forwarded);
   }
 
   /** Packets do not go round in circles for longer than a change takes to be known everywhere. */
