@@ -9,6 +9,8 @@ function setup(outputs: Output[] = []) {
   const seen = {
     inputs: [] as string[],
     octets: 0,
+    received: [] as Uint8Array[],
+    from: [] as ConnectionId[],
     asked: 0,
     deadline: Number.POSITIVE_INFINITY,
     reading: [] as string[],
@@ -19,7 +21,11 @@ function setup(outputs: Output[] = []) {
     speaker: {
       handle: (input) => {
         seen.inputs.push(input.type);
-        if (input.type === 'Received') seen.octets += input.octets.length;
+        if (input.type === 'Received') {
+          seen.octets += input.octets.length;
+          seen.received.push(input.octets);
+          seen.from.push(input.connection);
+        }
         now += costMs;
       },
       hasBacklog: false,
@@ -61,25 +67,48 @@ function setup(outputs: Output[] = []) {
 describe('SpeakerLoop', () => {
   it('reads 256 KiB a turn: the rest waits with its connection paused, in order', async () => {
     const { loop, seen, turn } = setup();
-    const piece = new Uint8Array(100 * 1024);
-    for (let i = 0; i < 3; i++) loop.received(CONNECTION, piece);
-    expect(seen.reading).toEqual([]);
-    for (let i = 0; i < 2; i++) loop.received(CONNECTION, piece);
-    expect(seen.reading).toEqual(['pause', 'pause']);
-    expect(seen.octets).toBe(3 * piece.length);
+    const piece = Uint8Array.from({ length: 100 * 1024 }, (_, i) => i / 1024);
+    for (let i = 0; i < 5; i++) loop.received(CONNECTION, piece);
+    expect(seen.octets).toBeGreaterThanOrEqual(256 * 1024);
+    expect(seen.octets).toBeLessThan((256 + 16) * 1024);
+    expect(seen.reading).toEqual(['pause', 'pause', 'pause']);
     await turn();
-    expect(seen.reading.at(-1)).toBe('resume');
     expect(seen.octets).toBe(5 * piece.length);
+    expect(seen.reading.at(-1)).toBe('resume');
+    expect(Buffer.concat(seen.received)).toEqual(Buffer.concat(Array(5).fill(piece)));
+    loop.stop();
+  });
+
+  it('reads for 10 ms a turn, and at least something', async () => {
+    const { loop, seen, cost, turn } = setup();
+    cost(4); // for each 16 KiB
+    loop.received(CONNECTION, new Uint8Array(160 * 1024));
+    expect(seen.octets).toBe(3 * 16 * 1024);
+    cost(50);
+    await turn();
+    expect(seen.octets).toBe(4 * 16 * 1024);
+    loop.stop();
+  });
+
+  it('goes round: a table does not keep the octets of others waiting', async () => {
+    const { loop, seen, turn } = setup();
+    const other = 2 as ConnectionId;
+    loop.received(CONNECTION, new Uint8Array(1 << 20));
+    loop.received(other, new Uint8Array(19));
+    expect(seen.from).not.toContain(other);
+    await turn();
+    await turn();
+    expect(seen.from).toContain(other);
+    expect(seen.octets).toBeLessThan(1 << 20);
     loop.stop();
   });
 
   it('tells what a lost connection had sent before it tells the loss', () => {
     const { loop, seen } = setup();
-    const piece = new Uint8Array(300 * 1024);
-    for (let i = 0; i < 2; i++) loop.received(CONNECTION, piece);
+    loop.received(CONNECTION, new Uint8Array(600 * 1024));
     loop.disconnected(CONNECTION, 'closed by the peer');
-    expect(seen.octets).toBe(2 * piece.length);
-    expect(seen.inputs).toEqual(['Received', 'Received', 'Disconnected']);
+    expect(seen.octets).toBe(600 * 1024);
+    expect(seen.inputs.at(-1)).toBe('Disconnected');
     loop.stop();
   });
 
