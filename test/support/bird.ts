@@ -199,8 +199,11 @@ function shownRoutes(text: string, from: string): Heard[] {
     const field = (name: string): string | undefined =>
       new RegExp(`BGP\\.${name}: *(.*?) *$`, 'm').exec(part)?.[1];
     const number = (name: string) => (field(name) === undefined ? undefined : Number(field(name)));
+    // a long list goes on in lines that begin with two tabs
     const lists = (name: string) =>
-      (field(name)?.match(/\([^)]*\)/g) ?? []).map((each) => each.slice(1, -1).split(/, */).join(':'));
+      (new RegExp(`BGP\\.${name}:.*(?:\n\t\t.*)*`).exec(part)?.[0].match(/\([^)]*\)/g) ?? []).map((each) =>
+        each.slice(1, -1).split(/, */).join(':'),
+      );
     routes.push({
       prefix,
       from,

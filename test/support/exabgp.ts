@@ -64,6 +64,8 @@ neighbor ${each.address} {
 `;
 };
 
+type Nlri = string | { readonly nlri: string; readonly 'path-information'?: string };
+
 interface UpdateJson {
   readonly type: string;
   readonly neighbor: {
@@ -72,8 +74,8 @@ interface UpdateJson {
     readonly message?: {
       readonly update?: {
         readonly attribute?: Record<string, unknown>;
-        readonly announce?: Record<string, Record<string, readonly (string | { nlri: string })[]>>;
-        readonly withdraw?: Record<string, readonly (string | { nlri: string })[]>;
+        readonly announce?: Record<string, Record<string, readonly Nlri[]>>;
+        readonly withdraw?: Record<string, readonly Nlri[]>;
       };
     };
   };
@@ -119,19 +121,21 @@ export class ExaBgp implements OtherSpeaker {
   heard(family: 4 | 6): Promise<readonly Heard[]> {
     const table = new Map<string, Heard>();
     const name = `ipv${family} unicast`;
-    const nlri = (entry: string | { nlri: string }) => (typeof entry === 'string' ? entry : entry.nlri);
+    const nlri = (entry: Nlri) => (typeof entry === 'string' ? entry : entry.nlri);
+    const key = (from: string, entry: Nlri) =>
+      `${from} ${nlri(entry)} ${(typeof entry === 'object' && entry['path-information']) || ''}`;
     for (const line of readFileSync(outside(this.node, HEARD), 'utf8').split('\n')) {
       // The last line may be half written.
       if (!line.endsWith('}')) continue;
       const { type, neighbor } = JSON.parse(line) as UpdateJson;
       const from = neighbor.address.peer;
       if (type === 'state' && neighbor.state === 'down')
-        for (const [key, each] of table) if (each.from === from) table.delete(key);
+        for (const [path, each] of table) if (each.from === from) table.delete(path);
       const update = neighbor.message?.update;
-      for (const entry of update?.withdraw?.[name] ?? []) table.delete(`${from} ${nlri(entry)}`);
+      for (const entry of update?.withdraw?.[name] ?? []) table.delete(key(from, entry));
       for (const [nextHop, entries] of Object.entries(update?.announce?.[name] ?? {}))
         for (const entry of entries)
-          table.set(`${from} ${nlri(entry)}`, heard(nlri(entry), from, nextHop, update?.attribute ?? {}));
+          table.set(key(from, entry), heard(nlri(entry), from, nextHop, update?.attribute ?? {}));
     }
     return Promise.resolve([...table.values()]);
   }

@@ -48,15 +48,31 @@ const neighbor = (own: Settings, { address, asNumber, local, ...rest }: Neighbor
 
 const mapOf = ({ prefix }: Announcement): string => `R-${prefix.replace(/[^0-9a-f]/g, '-')}`;
 
-const routeMap = (route: Announcement): string =>
-  [
-    `route-map ${mapOf(route)} permit 10`,
-    ...(route.communities?.length ? [` set community ${route.communities.join(' ')}`] : []),
-    ...(route.largeCommunities?.length ? [` set large-community ${route.largeCommunities.join(' ')}`] : []),
-    ...(route.multiExitDisc === undefined ? [] : [` set metric ${route.multiExitDisc}`]),
-    ...(route.asPath?.length ? [` set as-path prepend ${route.asPath.join(' ')}`] : []),
-    'exit',
-  ].join('\n');
+/** It reads no line of any length, so that many communities are many entries, one after the other. */
+const MAX_COMMUNITIES = 40;
+
+const routeMap = (route: Announcement): string => {
+  const { largeCommunities = [] } = route;
+  const entry = (from: number): string[] => {
+    const some = largeCommunities.slice(from, from + MAX_COMMUNITIES);
+    const more = from + MAX_COMMUNITIES < largeCommunities.length;
+    return [
+      `route-map ${mapOf(route)} permit ${10 + from}`,
+      ...(from === 0 ? others(route) : []),
+      ...(some.length > 0 ? [` set large-community ${some.join(' ')}${from > 0 ? ' additive' : ''}`] : []),
+      ...(more ? [' on-match next'] : []),
+      'exit',
+      ...(more ? entry(from + MAX_COMMUNITIES) : []),
+    ];
+  };
+  return entry(0).join('\n');
+};
+
+const others = (route: Announcement): string[] => [
+  ...(route.communities?.length ? [` set community ${route.communities.join(' ')}`] : []),
+  ...(route.multiExitDisc === undefined ? [] : [` set metric ${route.multiExitDisc}`]),
+  ...(route.asPath?.length ? [` set as-path prepend ${route.asPath.join(' ')}`] : []),
+];
 
 const configuration = (own: Settings): string => `
 ${own.routes.map(routeMap).join('\n')}
