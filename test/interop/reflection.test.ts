@@ -3,12 +3,19 @@
 import { Bird } from '../support/bird.ts';
 import { kernelRoutes, TestDaemon } from '../support/daemon.ts';
 import { until } from '../support/etcd.ts';
+import { ExaBgp } from '../support/exabgp.ts';
 import { Frr } from '../support/frr.ts';
 import { GoBgp } from '../support/gobgp.ts';
 import { useLab } from '../support/lab.ts';
 import { OpenBgpd } from '../support/openbgpd.ts';
 import { datastoreFlags, ours, resource, segment } from '../support/segment.ts';
-import { heardRoute, type Neighbor, type OtherSpeaker, type Settings } from '../support/speakers.ts';
+import {
+  heardRoute,
+  type Neighbor,
+  type OtherSpeaker,
+  type Settings,
+  type StartSpeaker,
+} from '../support/speakers.ts';
 
 const CLUSTER_ID = '10.9.9.9';
 
@@ -29,16 +36,29 @@ const settings = (host: number, neighbors: readonly Neighbor[], more: Partial<Se
 });
 const FAMILIES = [4, 6] as const;
 
-describe('we reflect', () => {
-  const MEMBERS = [
-    { name: 'bird', host: 2, client: true, start: Bird.start },
-    { name: 'frr', host: 3, client: true, start: Frr.start },
-    { name: 'gobgp', host: 4, client: true, start: GoBgp.start },
-    { name: 'openbgpd', host: 5, client: false, start: OpenBgpd.start },
-    { name: 'other', host: 6, client: false, start: Bird.start },
-  ] as const;
+interface Member {
+  readonly name: string;
+  readonly host: number;
+  readonly client: boolean;
+  readonly start: StartSpeaker;
+}
 
-  const peer = ({ name, host, client }: (typeof MEMBERS)[number]): object[] =>
+/** Each speaker is a client once, and once it is none. */
+describe.each<{ readonly clients: readonly string[] }>([
+  { clients: ['bird', 'frr', 'gobgp'] },
+  { clients: ['openbgpd', 'exabgp'] },
+])('we reflect for $clients', ({ clients }) => {
+  const MEMBERS: readonly Member[] = (
+    [
+      { name: 'bird', host: 2, start: Bird.start },
+      { name: 'frr', host: 3, start: Frr.start },
+      { name: 'gobgp', host: 4, start: GoBgp.start },
+      { name: 'openbgpd', host: 5, start: OpenBgpd.start },
+      { name: 'exabgp', host: 6, start: ExaBgp.start },
+    ] as const
+  ).map((each) => ({ ...each, client: clients.includes(each.name) }));
+
+  const peer = ({ name, host, client }: Member): object[] =>
     client
       ? FAMILIES.map((family) =>
           resource('BGPPeer', `${name}-v${family}`, { peerIP: addressOf(host, family), asNumber: 64512 }),
@@ -97,21 +117,23 @@ describe('we reflect', () => {
   });
 
   it('from one that is no client to another that is none: nothing; and nothing back to its origin', async () => {
-    const prefixes = async (host: number) =>
-      (await speakers.get(host)!.heard(4)).map(({ prefix }) => prefix).sort();
-    const expected = (hosts: readonly number[]) =>
-      ['10.65.0.0/26', ...hosts.map((host) => routeOf(host, 4))].sort();
-    expect(await prefixes(5)).toEqual(expected([2, 3, 4]));
-    expect(await prefixes(6)).toEqual(expected([2, 3, 4]));
-    expect(await prefixes(2)).toEqual(expected([3, 4, 5, 6]));
+    for (const to of MEMBERS) {
+      const heard = (await speakers.get(to.host)!.heard(4)).map(({ prefix }) => prefix).sort();
+      const from = pairs.flatMap((pair) => (pair.to === to ? routeOf(pair.from.host, 4) : []));
+      expect([to.name, heard]).toEqual([to.name, ['10.65.0.0/26', ...from].sort()]);
+    }
   });
 });
 
-describe('BIRD and FRR reflect for us', () => {
+describe('others reflect for us', () => {
   const REFLECTORS = [
     { name: 'bird', host: 2, clusterId: '10.8.8.8', start: Bird.start },
     { name: 'frr', host: 3, clusterId: '10.7.7.7', start: Frr.start },
+    { name: 'gobgp', host: 4, clusterId: '10.6.6.6', start: GoBgp.start },
+    // It takes its own identifier.
+    { name: 'openbgpd', host: 5, clusterId: '10.0.0.5', start: OpenBgpd.start },
   ] as const;
+  const MEMBER = 6;
   const cluster = [
     ...ours(64512),
     ...REFLECTORS.flatMap(({ name, host }) =>
@@ -120,29 +142,30 @@ describe('BIRD and FRR reflect for us', () => {
       ),
     ),
   ];
-  const lab = useLab(segment(['ours', 'bird', 'frr', 'member'], cluster));
+  const lab = useLab(segment(['ours', ...REFLECTORS.map(({ name }) => name), 'member'], cluster));
   let daemon: TestDaemon;
   let member: OtherSpeaker;
 
   beforeAll(async () => {
     for (const { name, host, clusterId, start } of REFLECTORS) {
-      const neighbors = [...internal(host, 1, { client: true }), ...internal(host, 4, { client: true })];
+      const neighbors = [...internal(host, 1, { client: true }), ...internal(host, MEMBER, { client: true })];
       await start(lab(), name, settings(host, neighbors, { clusterId, routes: [] }));
     }
-    member = await Bird.start(lab(), 'member', settings(4, [...internal(4, 2), ...internal(4, 3)]));
+    const reflectors = REFLECTORS.flatMap(({ host }) => internal(MEMBER, host));
+    member = await Bird.start(lab(), 'member', settings(MEMBER, reflectors));
     daemon = TestDaemon.start(lab(), 'ours', {}, datastoreFlags(lab().topologyFile));
-    await daemon.untilEstablished(4);
+    await daemon.untilEstablished(2 * REFLECTORS.length);
   }, 90_000);
 
   it.each(REFLECTORS)(
     "$name gives us the member's routes, with originator and cluster",
     async ({ host, clusterId }) => {
       for (const family of FAMILIES) {
-        const query = `?received=${addressOf(host, family)}&prefix=${routeOf(4, family)}`;
+        const query = `?received=${addressOf(host, family)}&prefix=${routeOf(MEMBER, family)}`;
         await until(async () => (await daemon.routes(query)).length > 0, `${query} is there`);
         expect((await daemon.routes(query))[0]).toMatchObject({
-          nextHop: addressOf(4, family),
-          originatorId: '10.0.0.4',
+          nextHop: addressOf(MEMBER, family),
+          originatorId: `10.0.0.${MEMBER}`,
           clusterList: [clusterId],
           valid: true,
         });
@@ -152,10 +175,10 @@ describe('BIRD and FRR reflect for us', () => {
 
   it('leads to the member itself, not to a reflector', async () => {
     await until(
-      async () => routeOf(4, 4) in (await kernelRoutes(daemon.node, 4)),
+      async () => routeOf(MEMBER, 4) in (await kernelRoutes(daemon.node, 4)),
       'the route is in the kernel',
     );
-    expect((await kernelRoutes(daemon.node, 4))[routeOf(4, 4)]).toBe('via 10.0.0.4 dev eth1');
+    expect((await kernelRoutes(daemon.node, 4))[routeOf(MEMBER, 4)]).toBe(`via 10.0.0.${MEMBER} dev eth1`);
   });
 
   it.each(REFLECTORS)('$name gives the member our blocks', async ({ host, clusterId }) => {
