@@ -240,6 +240,24 @@ describe('FibSync on the real kernel', () => {
     ]);
   });
 
+  it('a route into a tunnel fails while its device is missing, says so, and comes with it (§3.7)', async () => {
+    const fib = startSync();
+    fib.want(P, { type: 'unicast', nextHops: [A], metric: 1024, tunnels: ['tunl0'] });
+    await until('the failure is known', () => fib.view(P)[0]?.state === 'failed');
+    expect(fib.view(P)[0]!.reason).toMatch(/no interface tunl0/);
+    expect(ours()).toEqual([]);
+    // Not every kernel has ipip; what counts is the name.
+    namespace.ip('link', 'add', 'tunl0', 'type', 'veth', 'peer', 'name', 'far');
+    namespace.ip('link', 'set', 'far', 'up');
+    namespace.ip('link', 'set', 'tunl0', 'up');
+    await until('the route is there', () => ours().length > 0);
+    expect(ours()).toEqual(['10.65.0.0/26 via 10.0.0.2 dev tunl0 metric 1024 onlink']);
+    namespace.ip('link', 'set', 'tunl0', 'down');
+    await until('the kernel has dropped it', () => ours().length === 0);
+    namespace.ip('link', 'set', 'tunl0', 'up');
+    await until('it is back', () => ours().length > 0);
+  });
+
   it('adopts what an earlier run left, changes nothing that is right, and sweeps the rest', async () => {
     const first = startSync();
     first.want(P, unicast(A));
