@@ -44,6 +44,9 @@ export interface LoopOptions {
 const READ_OCTETS = 256 * 1024;
 const READ_MS = 10;
 
+/** How long a turn sends; connections that did not have theirs come first in the next one. */
+const SEND_MS = 10;
+
 /** Between two looks at the clock. */
 const PIECE_OCTETS = 16 * 1024;
 
@@ -68,6 +71,8 @@ export class SpeakerLoop {
   private readOctets = 0;
   /** Read, and not yet told to the speaker: of each connection one piece, because it is paused meanwhile. */
   private readonly unread = new Map<ConnectionId, Uint8Array>();
+  /** Connections with something to send and room for it. */
+  private readonly ready = new Set<ConnectionId>();
 
   constructor(private readonly options: LoopOptions) {}
 
@@ -100,12 +105,16 @@ export class SpeakerLoop {
 
   /** A connection has room again. */
   drained(connection: ConnectionId): void {
-    if (!this.stopped) this.transmit(connection);
+    if (this.stopped) return;
+    this.ready.add(connection);
+    this.schedule();
   }
 
   /** What the speaker wants, now: for the last inputs before the end. */
   settle(): void {
     this.turn();
+    for (const connection of this.ready) this.transmit(connection);
+    this.ready.clear();
   }
 
   /** Nothing is fed or sent any more. */
@@ -144,13 +153,14 @@ export class SpeakerLoop {
     const { speaker, clock, forwarding } = this.options;
     this.scheduled = false;
     for (const output of speaker.take(clock.now())) this.perform(output);
+    this.send();
     forwarding.flush();
     const now = clock.now();
     this.watch(now, now - this.turnBegan);
     this.turnBegan = now;
     this.readOctets = 0;
     this.readOn();
-    if (speaker.hasBacklog) this.schedule();
+    if (speaker.hasBacklog || this.ready.size > 0) this.schedule();
     this.setTimer(now);
   }
 
@@ -193,8 +203,11 @@ export class SpeakerLoop {
       case 'Connect':
         return tcp.connect(output.connection, output);
       case 'Transmit':
-        return this.transmit(output.connection);
+        this.ready.add(output.connection);
+        return;
       case 'Close':
+        // What it was to hear before the end: an OPEN, say, before the NOTIFICATION.
+        if (this.ready.delete(output.connection)) this.transmit(output.connection);
         return tcp.close(output.connection, output.lastOctets);
       case 'Forward':
         return forwarding.want(output.prefix, output.route);
@@ -209,6 +222,17 @@ export class SpeakerLoop {
         return this.options.onLog(output.event);
       default:
         return assertNever(output);
+    }
+  }
+
+  /** One connection after the other, for so long as a turn may send. */
+  private send(): void {
+    const { clock } = this.options;
+    const until = clock.now() + SEND_MS;
+    for (const connection of this.ready) {
+      this.ready.delete(connection);
+      this.transmit(connection);
+      if (clock.now() >= until) return;
     }
   }
 

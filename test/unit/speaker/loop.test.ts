@@ -9,6 +9,7 @@ function setup(outputs: Output[] = []) {
   const seen = {
     inputs: [] as string[],
     octets: 0,
+    sent: [] as ConnectionId[],
     received: [] as Uint8Array[],
     from: [] as ConnectionId[],
     asked: 0,
@@ -17,6 +18,7 @@ function setup(outputs: Output[] = []) {
   };
   let now = 1000;
   let costMs = 0;
+  let sendCostMs = 0;
   const loop = new SpeakerLoop({
     speaker: {
       handle: (input) => {
@@ -30,7 +32,11 @@ function setup(outputs: Output[] = []) {
       },
       hasBacklog: false,
       take: () => outputs.splice(0),
-      transmit: () => [],
+      transmit: (connection) => {
+        seen.sent.push(connection);
+        now += sendCostMs;
+        return [];
+      },
       nextDeadline: () => {
         seen.asked++;
         return seen.deadline;
@@ -59,6 +65,7 @@ function setup(outputs: Output[] = []) {
     loop,
     seen,
     cost: (ms: number) => (costMs = ms),
+    sendCost: (ms: number) => (sendCostMs = ms),
     pass: (ms: number) => (now += ms),
     turn: () => new Promise((resolve) => setImmediate(resolve)),
   };
@@ -164,6 +171,45 @@ describe('SpeakerLoop', () => {
     expect(loop.longestTurnMs()).toBe(14);
     pass(120_000);
     expect(loop.longestTurnMs()).toBe(0);
+    loop.stop();
+  });
+});
+
+describe('SpeakerLoop, sending', () => {
+  const many = Array.from({ length: 10 }, (_, i) => (i + 1) as ConnectionId);
+
+  it('sends for 10 ms a turn, and to the next ones in the next', async () => {
+    const { loop, seen, sendCost, turn } = setup(
+      many.map((connection) => ({ type: 'Transmit', connection })),
+    );
+    sendCost(4);
+    loop.feed(RECEIVED);
+    await turn();
+    expect(seen.sent).toEqual(many.slice(0, 3));
+    for (let i = 0; i < 3; i++) await turn();
+    expect(seen.sent).toEqual(many);
+    loop.stop();
+  });
+
+  it('sends what was to be heard before a connection closes', async () => {
+    const closing = many.at(-1)!;
+    const { loop, seen, sendCost, turn } = setup([
+      ...many.map((connection) => ({ type: 'Transmit' as const, connection })),
+      { type: 'Close', connection: closing, lastOctets: undefined, reason: 'test' },
+    ]);
+    sendCost(4);
+    loop.feed(RECEIVED);
+    await turn();
+    expect(seen.sent[0]).toBe(closing);
+    loop.stop();
+  });
+
+  it('sends everything before the end', () => {
+    const { loop, seen, sendCost } = setup(many.map((connection) => ({ type: 'Transmit', connection })));
+    sendCost(4);
+    loop.feed(RECEIVED);
+    loop.settle();
+    expect(seen.sent).toEqual(many);
     loop.stop();
   });
 });
