@@ -15,7 +15,6 @@
 
 import { type Address, comparePrefixes, type Millis, NEVER, type Prefix } from 'bgp-utils';
 import {
-  type KernelNextHop,
   type KernelRoute,
   type NextHopResolution,
   PROTOCOL_BGP,
@@ -24,18 +23,10 @@ import {
   sameRoute,
   shownMetric,
 } from '../kernel/kernel.ts';
+import { NextHopTable } from './next-hops.ts';
+import { type FibRoute, sameFibRoute } from './route.ts';
 
-export type FibRoute =
-  | {
-      readonly type: 'unicast';
-      readonly nextHops: readonly Address[];
-      /** One a next hop, 1 to 256; missing where all get the same. */
-      readonly weights?: readonly number[];
-      /** One a next hop: the device to send through, the next hop being on its link; missing where none has one. */
-      readonly tunnels?: readonly (string | undefined)[];
-      readonly metric: number;
-    }
-  | { readonly type: 'blackhole'; readonly metric: number };
+export type { FibRoute } from './route.ts';
 
 /**
  * `adopted`: found at start, not wanted yet; `unresolved`: wanted, no next hop is reachable; `failed`: the kernel refused
@@ -62,12 +53,7 @@ export interface FibSizes {
   readonly unresolved: number;
 }
 
-/** What goes into a route for a next hop that is not in `nextHops`. */
-const UNKNOWN: NextHopResolution = { reachable: false, reason: 'not looked up yet' };
-
 const NONE: readonly KernelRoute[] = [];
-const NO_ADDRESSES: readonly Address[] = [];
-const NO_NEXT_HOPS: readonly KernelNextHop[] = [];
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
 /** Entries a step of `finishRescan` looks at. */
@@ -102,13 +88,6 @@ interface Entry {
   seenIn: number;
 }
 
-interface NextHop {
-  resolution: NextHopResolution;
-  /** What a route has that goes through it alone; undefined until asked for, and after a change. */
-  lone: readonly KernelNextHop[] | undefined;
-  readonly users: Set<Entry>;
-}
-
 export class Fib {
   readonly #entries = new Map<Prefix, Entry>();
   /** Those with `pending`, in order; others among them are passed over. */
@@ -119,7 +98,7 @@ export class Fib {
   /** Where the changes that `take` gave last came from. */
   #taken: Entry[] = [];
   readonly #failed = new Set<Entry>();
-  readonly #nextHops = new Map<Address, NextHop>();
+  readonly #nextHops = new NextHopTable<Entry>();
   #swept = false;
   #rescan = 0;
   #wanted = 0;
@@ -134,9 +113,7 @@ export class Fib {
     // Nothing was said of an adopted route but that it is not wanted, which is what is known already: sweep decides.
     if (entry === undefined || sameFibRoute(entry.wanted, route)) return;
     this.#wanted += (route === undefined ? 0 : 1) - (entry.wanted === undefined ? 0 : 1);
-    for (const address of nextHopsOf(entry.wanted)) this.#nextHops.get(address)?.users.delete(entry);
-    for (const address of nextHopsOf(route)) this.#nextHop(address).users.add(entry);
-    for (const address of nextHopsOf(entry.wanted)) this.#forgetIfUnused(address);
+    this.#nextHops.use(entry, entry.wanted, route);
     entry.wanted = route;
     entry.adopted = false;
     this.#due(entry);
@@ -144,20 +121,12 @@ export class Fib {
 
   /** How a next hop is reached; the routes that use it follow. */
   setNextHop(address: Address, resolution: NextHopResolution): void {
-    const nextHop = this.#nextHops.get(address);
-    if (nextHop === undefined) return; // no route uses it
-    if (sameForwarding(nextHop.resolution, resolution)) return;
-    nextHop.resolution = resolution;
-    nextHop.lone = undefined;
-    for (const entry of nextHop.users) this.#due(entry);
+    for (const entry of this.#nextHops.set(address, resolution)) this.#due(entry);
   }
 
   /** Next hops of the route for which nothing was said yet. */
   unknownNextHops(route: FibRoute | undefined): readonly Address[] {
-    let unknown = NO_ADDRESSES;
-    for (const address of nextHopsOf(route))
-      if (this.#nextHops.get(address)?.resolution === UNKNOWN) unknown = [...unknown, address];
-    return unknown;
+    return this.#nextHops.unknownOf(route);
   }
 
   usesNextHop(address: Address): boolean {
@@ -171,10 +140,7 @@ export class Fib {
   directRoute(prefix: Prefix): KernelRoute | undefined {
     const entry = this.#entries.get(prefix);
     if (entry?.wanted?.type !== 'unicast' || entry.wanted.tunnels !== undefined) return undefined;
-    const direct = entry.wanted.nextHops.every((address) => {
-      const resolution = this.#nextHops.get(address)?.resolution;
-      return resolution?.reachable && resolution.gateway === undefined;
-    });
+    const direct = entry.wanted.nextHops.every((address) => this.#nextHops.isOnLink(address));
     const target = direct ? this.#target(entry) : undefined;
     return target && entry.present.find((route) => sameRoute(route, target));
   }
@@ -381,7 +347,7 @@ export class Fib {
   #differs(entry: Entry): boolean {
     if (entry.adopted) return false;
     const { wanted, present } = entry;
-    const nextHops = wanted && this.#nextHopsOf(wanted);
+    const nextHops = wanted && this.#nextHops.of(wanted);
     if (wanted === undefined || nextHops === undefined) return present.length > 0;
     if (present.length !== 1) return true;
     const [only] = present;
@@ -392,39 +358,9 @@ export class Fib {
 
   /** The route that the kernel shall have, with next hops resolved. */
   #target({ prefix, wanted }: Entry): KernelRoute | undefined {
-    const nextHops = wanted && this.#nextHopsOf(wanted);
+    const nextHops = wanted && this.#nextHops.of(wanted);
     if (wanted === undefined || nextHops === undefined) return undefined;
     return { prefix, type: wanted.type, metric: wanted.metric, nextHops, protocol: PROTOCOL_BGP };
-  }
-
-  /** @returns undefined when none of a unicast route's next hops can be reached. */
-  #nextHopsOf(wanted: FibRoute): readonly KernelNextHop[] | undefined {
-    if (wanted.type === 'blackhole') return NO_NEXT_HOPS;
-    const { nextHops, weights, tunnels } = wanted;
-    if (nextHops.length !== 1 || weights !== undefined || tunnels !== undefined) return this.#several(wanted);
-    const only = this.#nextHops.get(nextHops[0]!);
-    if (only === undefined) return undefined;
-    only.lone ??= this.#several(wanted);
-    return only.lone;
-  }
-
-  #several(wanted: FibRoute & { readonly type: 'unicast' }): readonly KernelNextHop[] | undefined {
-    const nextHops: KernelNextHop[] = [];
-    for (const [i, address] of wanted.nextHops.entries()) {
-      const resolution = this.#nextHops.get(address)?.resolution ?? UNKNOWN;
-      if (!resolution.reachable) continue;
-      const weight = wanted.weights?.[i] ?? 1;
-      const tunnel = wanted.tunnels?.[i];
-      if (tunnel !== undefined) {
-        nextHops.push({ gateway: address, interface: tunnel, weight, onLink: true });
-        continue;
-      }
-      const gateway = resolution.gateway ?? address;
-      // Two next hops may lie behind one router.
-      if (nextHops.some((hop) => hop.gateway === gateway && hop.interface === resolution.interface)) continue;
-      nextHops.push({ gateway, interface: resolution.interface, weight, onLink: false });
-    }
-    return nextHops.length === 0 ? undefined : nextHops;
   }
 
   /** Something about the prefix is new: whatever failed before is tried at once. */
@@ -438,7 +374,7 @@ export class Fib {
 
   /** Puts the entry among the pending, or out of them, and forgets one that says nothing. */
   #settle(entry: Entry): void {
-    const unresolved = this.#whyUnresolved(entry);
+    const unresolved = entry.wanted && this.#nextHops.whyUnresolved(entry.wanted);
     this.#unresolved += (unresolved === undefined ? 0 : 1) - (entry.unresolved === undefined ? 0 : 1);
     entry.unresolved = unresolved;
     this.#setPending(entry, this.#differs(entry));
@@ -460,16 +396,6 @@ export class Fib {
   #entryOfChange({ route }: RouteChange, i: number): Entry | undefined {
     const taken = this.#taken[i];
     return taken?.prefix === route.prefix && !taken.forgotten ? taken : this.#entries.get(route.prefix);
-  }
-
-  #whyUnresolved(entry: Entry): string | undefined {
-    if (entry.wanted === undefined || this.#nextHopsOf(entry.wanted) !== undefined) return undefined;
-    const reasons: string[] = [];
-    for (const address of nextHopsOf(entry.wanted)) {
-      const resolution = this.#nextHops.get(address)?.resolution ?? UNKNOWN;
-      if (!resolution.reachable) reasons.push(`next hop ${address}: ${resolution.reason}`);
-    }
-    return reasons.join('; ') || 'no next hop';
   }
 
   /** The kernel has a route of ours, whether we knew or not. */
@@ -519,39 +445,4 @@ export class Fib {
     this.#entries.set(prefix, entry);
     return entry;
   }
-
-  #nextHop(address: Address): NextHop {
-    let nextHop = this.#nextHops.get(address);
-    if (nextHop === undefined) {
-      nextHop = { resolution: UNKNOWN, lone: undefined, users: new Set() };
-      this.#nextHops.set(address, nextHop);
-    }
-    return nextHop;
-  }
-
-  #forgetIfUnused(address: Address): void {
-    if (this.#nextHops.get(address)?.users.size === 0) this.#nextHops.delete(address);
-  }
 }
-
-const nextHopsOf = (route: FibRoute | undefined): readonly Address[] =>
-  route?.type === 'unicast' ? route.nextHops : NO_ADDRESSES;
-
-/** What a route has for one of its next hops, beside the address. */
-const weightOf = (route: FibRoute, i: number) => (route.type === 'unicast' ? route.weights?.[i] : undefined);
-const tunnelOf = (route: FibRoute, i: number) => (route.type === 'unicast' ? route.tunnels?.[i] : undefined);
-
-function sameFibRoute(a: FibRoute | undefined, b: FibRoute | undefined): boolean {
-  if (a === b) return true;
-  if (a === undefined || b === undefined || a.type !== b.type || a.metric !== b.metric) return a === b;
-  const [x, y] = [nextHopsOf(a), nextHopsOf(b)];
-  const same = (address: Address, i: number) =>
-    address === y[i] && weightOf(a, i) === weightOf(b, i) && tunnelOf(a, i) === tunnelOf(b, i);
-  return x.length === y.length && x.every(same);
-}
-
-/** Does a route through it look the same? The reason counts: it is shown. */
-const sameForwarding = (a: NextHopResolution, b: NextHopResolution): boolean =>
-  a.reachable
-    ? b.reachable && a.gateway === b.gateway && a.interface === b.interface
-    : !b.reachable && a.reason === b.reason;

@@ -1,7 +1,7 @@
 // `npm run bench`: scenarios side by side against every BGP daemon that is installed, printed as medians with ratios.
 // `npm run bench -- --help` says what can be picked.
 
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,7 +12,7 @@ import { gobgp } from './daemons/gobgp.ts';
 import { openbgpd } from './daemons/openbgpd.ts';
 import { ours } from './daemons/ours.ts';
 import { cores, inside, prepareNetwork, reenter } from './isolation.ts';
-import { machine, type Row, table } from './report.ts';
+import { machine, type Row, summary, table } from './report.ts';
 import { S4 } from './scenarios/best-path.ts';
 import { S5 } from './scenarios/churn.ts';
 import { GIVE_BACK } from './scenarios/give-back.ts';
@@ -44,6 +44,7 @@ const HELP = `npm run bench [-- options]: compares mesos-bgp with the BGP daemon
   --runs 3           runs of each; medians are printed
   --limit 300        seconds that one stretch may take at most
   --json FILE        results with versions and the machine
+  --from A.json,B.json   no runs: a summary of the results in these files
   --profile FOLDER   CPU profiles of our daemon, one a run, for Chrome's developer tools
   --without-ours     peers alone
 Needs root, for a network namespace of its own.`;
@@ -58,6 +59,7 @@ const { values: options } = parseArgs({
     limit: { type: 'string', default: '300' },
     json: { type: 'string' },
     profile: { type: 'string' },
+    from: { type: 'string' },
     'without-ours': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -93,6 +95,11 @@ function number(what: string, text: string): number {
 async function main(): Promise<number> {
   if (options.help) {
     console.log(HELP);
+    return 0;
+  }
+  if (options.from !== undefined) {
+    const read = (file: string) => (JSON.parse(readFileSync(file, 'utf8')) as { rows: Row[] }).rows;
+    console.log(summary(options.from.split(',').flatMap(read), ours.name));
     return 0;
   }
   if (options.scenario === 'sim') {
@@ -155,6 +162,7 @@ async function main(): Promise<number> {
     }
   } finally {
     rmSync(probeFolder, { recursive: true, force: true });
+    console.log(`CPU s / wall s / peak MB (ours divided by theirs)\n\n${summary(rows, ours.name)}`);
     if (options.json !== undefined) {
       const known = [...versions].map(([{ name, settings }, version]) => ({ name, version, settings }));
       writeFileSync(

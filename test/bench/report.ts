@@ -146,3 +146,34 @@ function aligned(cells: readonly string[][]): string[] {
     ...body.map(line),
   ];
 }
+
+/** A line a variant: CPU seconds / wall seconds / peak MB of each daemon, and ours divided by each of theirs. */
+export function summary(rows: readonly Row[], own: string): string {
+  const daemons = [...new Set(rows.map(({ daemon }) => daemon))];
+  const peers = daemons.filter((daemon) => daemon !== own);
+  const lines = [['', own, 'longest turn', ...peers]];
+  for (const group of grouped(rows).values()) {
+    const of = (daemon: string) => {
+      const row = group.find((each) => each.daemon === daemon && each.runs.length > 0);
+      return row && figures(row);
+    };
+    const ours = of(own);
+    const cell = (daemon: string): string => {
+      const theirs = of(daemon);
+      if (theirs === undefined) return '';
+      const ratios =
+        ours && daemon !== own
+          ? ` (${ratioOf(ours.cpu, theirs.cpu)}, ${ratioOf(ours.wall, theirs.wall)}, ${ratioOf(ours.peakMb, theirs.peakMb)})`
+          : '';
+      const more = Object.entries(theirs.more).map(([name, value]) => `; ${name} ${seconds(value)}`);
+      return `${seconds(theirs.cpu)} / ${seconds(theirs.wall)} / ${theirs.peakMb.toFixed(0)}${ratios}${more.join('')}`;
+    };
+    const turn = ours?.longestTurnMs === undefined ? '' : `${ours.longestTurnMs.toFixed(0)} ms`;
+    const { variant, part } = group[0]!;
+    if (ours === undefined && peers.every((daemon) => cell(daemon) === '')) continue;
+    lines.push([part === '' ? variant : `${variant}, ${part}`, cell(own), turn, ...peers.map(cell)]);
+  }
+  return aligned(lines).join('\n');
+}
+
+const ratioOf = (mine: number, theirs: number): string => (mine / theirs).toFixed(2);

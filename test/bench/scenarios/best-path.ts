@@ -13,6 +13,7 @@ const winner = (set: number): number => mixed(set + 17) % SENDERS;
 const variant = (prefixes: number): Variant => ({
   id: `S4 ${short(prefixes)}`,
   title: `${SENDERS} senders, the same ${short(prefixes)} prefixes with different paths → 1 receiver`,
+  leaveOut: ['gobgp'],
   run: (trial) => choose(trial, { family: 'ipv4', prefixes, perSet: PER_SET }),
 });
 

@@ -10,6 +10,7 @@ const PER_SET = 50;
 const variant = (prefixes: number, clients: number): Variant => ({
   id: `S2 ${short(prefixes)} → ${clients}`,
   title: `${short(prefixes)} prefixes → reflector → ${clients} clients`,
+  leaveOut: ['gobgp'],
   run: (trial) => reflect(trial, { family: 'ipv4', prefixes, perSet: PER_SET }, clients),
 });
 
