@@ -3,10 +3,12 @@
 //   slots    Int32[2^k]   id + 1 at hash(prefix) and on (linear probing); 0 is free; at most half full
 //   lengths  Uint8[n]     by id: prefix length
 //   w0 … w3  Uint32[n]    by id: the address in words, host bits zero; IPv4 has w0 alone
-//   uses     Uint32[n]    by id: how many tables hold the prefix; at 0 the id is free and its slot is closed up
-//   free     number[]     ids to give out again
+//   uses     Uint32[n]    by id: how many tables hold the prefix; at 0 the id may be given to another
+//   waiting  Uint8[n]     by id: it is in `free`
+//   free     number[]     ids to give out again, those in use by now among them
 //
-// Whoever keeps an id calls `retain`, and `release` when done: so an id never names another prefix under a holder.
+// Whoever keeps an id calls `retain`, and `release` when done: so an id never names another prefix under a holder. An id that nobody
+// holds stays in its slot until another prefix gets it: routes that flap find their prefix where it was.
 
 import { type Address, addressWords } from '../net/address.ts';
 import { FAMILY, type Family } from '../net/family.ts';
@@ -26,8 +28,11 @@ export class PrefixTable {
   private w2: Uint32Array;
   private w3: Uint32Array;
   private uses = new Uint32Array(INITIAL);
+  private waiting = new Uint8Array(INITIAL);
   private readonly free: PrefixId[] = [];
   private next = 0;
+  /** Ids in slots, and those of them that somebody holds. */
+  private placed = 0;
   private count = 0;
   /** How many prefixes there are of each length: the longest match tries no others. */
   private readonly ofLength: Uint32Array;
@@ -56,20 +61,25 @@ export class PrefixTable {
     for (let slot = hash(length, w0, w1, w2, w3) & mask; ; slot = (slot + 1) & mask) {
       const id = this.slots[slot]! - 1;
       if (id < 0) return NONE as PrefixId;
-      if (this.equals(id, length, w0, w1, w2, w3)) return id as PrefixId;
+      if (this.equals(id, length, w0, w1, w2, w3)) return (this.uses[id] === 0 ? NONE : id) as PrefixId;
     }
   }
 
-  /** Finds or adds. A new id has no use yet: `retain` it, or it stays until somebody does. */
+  /** Finds or adds. A new id has no use yet: `retain` it, or the next prefix that is added may get it. */
   add(length: number, w0: number, w1: number, w2: number, w3: number): PrefixId {
-    if (this.count * 2 >= this.slots.length) this.rehash();
+    if (this.placed * 2 >= this.slots.length) this.rehash();
     const mask = this.slots.length - 1;
     let slot = hash(length, w0, w1, w2, w3) & mask;
     for (; this.slots[slot] !== 0; slot = (slot + 1) & mask) {
       const found = this.slots[slot]! - 1;
       if (this.equals(found, length, w0, w1, w2, w3)) return found as PrefixId;
     }
-    const id = this.free.pop() ?? (this.next++ as PrefixId);
+    const again = this.takeFree();
+    if (again !== NONE) {
+      this.remove(again as PrefixId);
+      slot = this.freeSlot(length, w0, w1, w2, w3); // others may have moved
+    }
+    const id = (again === NONE ? this.next++ : again) as PrefixId;
     if (id >= this.lengths.length) this.grow();
     this.lengths[id] = length;
     this.w0[id] = w0;
@@ -78,11 +88,26 @@ export class PrefixTable {
       this.w2[id] = w2;
       this.w3[id] = w3;
     }
-    this.uses[id] = 0;
     this.slots[slot] = id + 1;
-    this.count++;
+    this.placed++;
     this.ofLength[length]!++;
     return id;
+  }
+
+  /** An id that nobody holds, or NONE. */
+  private takeFree(): PrefixId | typeof NONE {
+    for (let id = this.free.pop(); id !== undefined; id = this.free.pop()) {
+      this.waiting[id] = 0;
+      if (this.uses[id] === 0) return id;
+    }
+    return NONE;
+  }
+
+  private freeSlot(length: number, w0: number, w1: number, w2: number, w3: number): number {
+    const mask = this.slots.length - 1;
+    let slot = hash(length, w0, w1, w2, w3) & mask;
+    while (this.slots[slot] !== 0) slot = (slot + 1) & mask;
+    return slot;
   }
 
   addPrefix(prefix: Prefix): PrefixId {
@@ -113,12 +138,16 @@ export class PrefixTable {
   }
 
   retain(id: RowId): void {
-    this.uses[id]!++;
+    if (this.uses[id]!++ === 0) this.count++;
   }
 
   release(id: RowId): void {
     if (this.uses[id] === 0) throw new Error(`invariant: prefix ${id} released more often than retained`);
-    if (--this.uses[id]! === 0) this.remove(id as PrefixId);
+    if (--this.uses[id]! > 0) return;
+    this.count--;
+    if (this.waiting[id] !== 0) return;
+    this.waiting[id] = 1;
+    this.free.push(id as PrefixId);
   }
 
   length(id: PrefixId): number {
@@ -185,8 +214,7 @@ export class PrefixTable {
       }
     }
     this.slots[gap] = 0;
-    this.free.push(id);
-    this.count--;
+    this.placed--;
     this.ofLength[this.lengths[id]!]!--;
   }
 
@@ -200,6 +228,7 @@ export class PrefixTable {
       this.w3 = grown(this.w3, last);
     }
     this.uses = grown(this.uses, last);
+    this.waiting = grown(this.waiting, last);
   }
 
   private rehash(): void {
