@@ -6,28 +6,33 @@ import { until } from '../support/etcd.ts';
 import { ExaBgp } from '../support/exabgp.ts';
 import { Frr } from '../support/frr.ts';
 import { useLab } from '../support/lab.ts';
+import { OpenBgpd } from '../support/openbgpd.ts';
 import { datastoreFlags, ours, resource, segment } from '../support/segment.ts';
 import { heardRoute, type OtherSpeaker } from '../support/speakers.ts';
 
 const OUR_AS = 4200000001;
 const NEW_AS = 4200000009;
 const AS_TRANS = 23456;
-/** As we are known to BIRD. */
+/** As we are known to some of the old ones. */
 const LOCAL_AS = 64512;
 
-/** OpenBGPD is not among the old ones: it refuses AS_TRANS as a neighbor's number. */
+/**
+ * `known`: BIRD and FRR insist on the number that stands in the capability, and then cannot write it down; OpenBGPD refuses
+ * AS_TRANS as a neighbor's number. To them we are another AS.
+ */
 const MEMBERS = [
-  { name: 'bird', host: 2, start: Bird.start, asNumber: 65002, old: true },
-  { name: 'exabgp', host: 3, start: ExaBgp.start, asNumber: 65003, old: true },
-  { name: 'frr', host: 4, start: Frr.start, asNumber: NEW_AS, old: false },
+  { name: 'bird', host: 2, start: Bird.start, asNumber: 65002, old: true, known: LOCAL_AS },
+  { name: 'exabgp', host: 3, start: ExaBgp.start, asNumber: 65003, old: true, known: AS_TRANS },
+  { name: 'frr', host: 4, start: Frr.start, asNumber: NEW_AS, old: false, known: OUR_AS },
+  { name: 'old-frr', host: 5, start: Frr.start, asNumber: 65005, old: true, known: LOCAL_AS },
+  { name: 'openbgpd', host: 6, start: OpenBgpd.start, asNumber: 65006, old: true, known: LOCAL_AS },
 ] as const;
 
-const peers = MEMBERS.map(({ name, host, asNumber }) =>
+const peers = MEMBERS.map(({ name, host, asNumber, known }) =>
   resource('BGPPeer', name, {
     peerIP: `10.0.0.${host}`,
     asNumber,
-    // BIRD insists on the number that stands in the capability, and then cannot write it down.
-    ...(name === 'bird' ? { localASNumber: LOCAL_AS } : {}),
+    ...(known === LOCAL_AS ? { localASNumber: LOCAL_AS } : {}),
   }),
 );
 
@@ -37,7 +42,7 @@ describe('an AS number of four octets', () => {
   let daemon: TestDaemon;
 
   beforeAll(async () => {
-    for (const { name, host, asNumber, old, start } of MEMBERS)
+    for (const { name, host, asNumber, old, known, start } of MEMBERS)
       speakers.set(
         name,
         await start(lab(), name, {
@@ -47,7 +52,7 @@ describe('an AS number of four octets', () => {
             {
               local: `10.0.0.${host}`,
               address: '10.0.0.1',
-              asNumber: name === 'bird' ? LOCAL_AS : old ? AS_TRANS : OUR_AS,
+              asNumber: known,
               withoutAs4: old,
             },
           ],
@@ -60,18 +65,19 @@ describe('an AS number of four octets', () => {
     await daemon.untilEstablished(MEMBERS.length);
   }, 90_000);
 
-  it.each(MEMBERS)('is agreed with $name as far as it knows of it', async ({ name, host, old }) => {
+  it.each(MEMBERS)('is agreed with $name as far as it knows of it', async ({ host, old, known }) => {
     const peer = (await daemon.peers()).find(({ address }) => address === `10.0.0.${host}`)!;
-    expect(peer.capabilities.sent.join()).toMatch(name === 'bird' ? /\b64512\b/ : /\b4200000001\b/);
+    expect(peer.capabilities.sent.join()).toMatch(known === LOCAL_AS ? /\b64512\b/ : /\b4200000001\b/);
     expect(/Four-octet/.test(peer.capabilities.received.join())).toBe(!old);
   });
 
   it.each(MEMBERS.filter(({ old }) => old))(
     '$name puts the path together from AS_TRANS and AS4_PATH',
-    async ({ name }) => {
-      const own = name === 'bird' ? LOCAL_AS : OUR_AS;
+    async ({ name, known }) => {
+      const own = known === LOCAL_AS ? LOCAL_AS : OUR_AS;
       expect(await heardRoute(speakers.get(name)!, '10.66.4.0/26')).toMatchObject({
-        asPath: [own, NEW_AS],
+        // FRR has seen our capability, and so ignores AS4_PATH, although it has not offered its own
+        asPath: [own, name === 'old-frr' ? AS_TRANS : NEW_AS],
       });
       expect(await heardRoute(speakers.get(name)!, '10.65.0.0/26')).toMatchObject({ asPath: [own] });
     },

@@ -29,6 +29,8 @@ const neighbor = (own: Settings, { address, asNumber, local, ...rest }: Neighbor
     ...(rest.password === undefined ? [] : [`password ${rest.password}`]),
     ...(rest.ttlSecurity ? ['ttl-security hops 1'] : []),
     ...(rest.passive ? ['passive'] : []),
+    // it has no word for that capability alone
+    ...(rest.withoutAs4 ? ['dont-capability-negotiate'] : []),
   ];
   const perFamily = [
     'activate',
