@@ -1,8 +1,8 @@
 // S3: a cluster behind one reflector: every client announces a few routes and gets those of all others.
 
-import { announcements, type FeedShape } from '../feed.ts';
+import { announcements, type FeedShape, withdrawals } from '../feed.ts';
 import { clientOctets, DAEMON_AS, type Trial } from '../trial.ts';
-import { firstTags, type Result, result, type Scenario, short, type Variant } from './scenario.ts';
+import { firstAndWarm, firstTags, type Result, type Scenario, short, type Variant } from './scenario.ts';
 
 const ROUTES_EACH = 12;
 
@@ -18,7 +18,8 @@ async function exchange(trial: Trial, shape: FeedShape, clients: number): Promis
   const { family } = shape;
   const asNumbers = Array.from({ length: clients }, () => DAEMON_AS);
   await trial.start({ family, asNumbers, reflector: true });
-  trial.receivers(trial.clients, { ...shape, tags: firstTags(clients) }, (at) => [at, at + 1]);
+  const tags = firstTags(clients);
+  trial.receivers(trial.clients, { ...shape, tags }, (at) => [at, at + 1]);
   const feeds = trial.clients.map((_, at) =>
     announcements({
       ...shape,
@@ -29,10 +30,11 @@ async function exchange(trial: Trial, shape: FeedShape, clients: number): Promis
       toSet: at + 1,
     }),
   );
-  const measured = await trial.measure('exchange', trial.clients, () => {
-    for (const [at, client] of trial.clients.entries()) client.send(feeds[at]!);
-  });
-  return [result(trial, '', measured)];
+  const goodbyes = trial.clients.map((_, at) => withdrawals(shape, at, at + 1));
+  const all = (octets: readonly Buffer[]) => () => {
+    for (const [at, client] of trial.clients.entries()) client.send(octets[at]!);
+  };
+  return firstAndWarm(trial, tags, trial.clients, { announce: all(feeds), withdraw: all(goodbyes) });
 }
 
 export const S3: Scenario = {

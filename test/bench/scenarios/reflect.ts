@@ -1,8 +1,8 @@
 // S2: one sender, a reflector, many clients that all get the same. Encoding once is what this measures.
 
-import { announcements, type FeedShape, tagOf } from '../feed.ts';
+import { announcements, type FeedShape, withdrawals } from '../feed.ts';
 import { clientOctets, DAEMON_AS, type Trial } from '../trial.ts';
-import { type Result, result, type Scenario, short, type Variant } from './scenario.ts';
+import { firstAndWarm, firstTags, type Result, type Scenario, short, type Variant } from './scenario.ts';
 
 /** One sender's routes look much alike. */
 const PER_SET = 50;
@@ -19,11 +19,14 @@ async function reflect(trial: Trial, shape: FeedShape, clients: number): Promise
   const asNumbers = Array.from({ length: clients + 1 }, () => DAEMON_AS);
   await trial.start({ family, asNumbers, reflector: true });
   const [sender, ...receivers] = trial.clients;
-  const tags = Int32Array.from({ length: shape.prefixes / shape.perSet }, (_, set) => tagOf(set));
+  const tags = firstTags(shape.prefixes / shape.perSet);
   trial.receivers(receivers, { ...shape, tags });
   const full = announcements({ ...shape, nextHop: clientOctets(family, 0), asPath: [], localPref: 100 });
-  const measured = await trial.measure('reflect', receivers, () => sender!.send(full));
-  return [result(trial, 'first', measured)];
+  const empty = withdrawals(shape);
+  return firstAndWarm(trial, tags, receivers, {
+    announce: () => sender!.send(full),
+    withdraw: () => sender!.send(empty),
+  });
 }
 
 export const S2: Scenario = {

@@ -1,5 +1,6 @@
 // What a scenario is: a name, its variants, and how one is run against one daemon.
 
+import type { BenchClient } from '../client.ts';
 import { tagOf } from '../feed.ts';
 import type { Measured, Trial } from '../trial.ts';
 
@@ -48,3 +49,29 @@ export const short = (count: number): string =>
 /** One tag a set, of version 0. */
 export const firstTags = (sets: number): Int32Array =>
   Int32Array.from({ length: sets }, (_, set) => tagOf(set));
+
+/** How often it is done again: the first time is mostly the compiler's, in a daemon that has one. */
+const WARM_ROUNDS = 3;
+
+/** All is announced, and then withdrawn and announced again in the same daemon. */
+export async function firstAndWarm(
+  trial: Trial,
+  tags: Int32Array,
+  receivers: readonly BenchClient[],
+  send: { readonly announce: () => void; readonly withdraw: () => void },
+): Promise<Result[]> {
+  const all = tags.slice();
+  const results: Result[] = [];
+  for (let round = 0; round <= WARM_ROUNDS; round++) {
+    if (round > 0) {
+      tags.fill(0);
+      for (const { table } of receivers) table!.recount();
+      await trial.measure('withdraw', receivers, send.withdraw);
+    }
+    tags.set(all);
+    for (const { table } of receivers) table!.recount();
+    const measured = await trial.measure('announce', receivers, send.announce);
+    results.push(result(trial, round === 0 ? 'first' : 'warm', measured));
+  }
+  return results;
+}
