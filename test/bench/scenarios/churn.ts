@@ -24,6 +24,7 @@ const churnVariant = (prefixes: number): Variant => ({
 const latencyVariant = (prefixes: number): Variant => ({
   id: `S5 latency ${short(prefixes)}`,
   title: `one change on an idle daemon with ${short(prefixes)} loaded, ${short(CHANGES)} times; CPU is of all of them`,
+  withoutProbe: true, // it wakes the daemon a thousand times a second
   run: (trial) => latency(trial, { family: 'ipv4', prefixes, perSet: PER_SET }),
 });
 
