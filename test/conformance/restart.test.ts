@@ -71,7 +71,7 @@ conformance('graceful restart', {}, (check) => {
     { a: external, b: external, x: external },
     async ({ a, b, x }, { net }) => {
       const other = await b.established();
-      (await told(a, restarts(2), other, net)).reset();
+      (await told(a, restarts(4), other, net)).reset();
       await stay(x, other, net);
       for (const i of [0, 1]) await other.takenBack(net(i));
     },

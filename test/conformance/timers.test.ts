@@ -40,9 +40,9 @@ conformance('timers', {}, (check) => {
       c.keepAlive(keepalive, 1_000);
       await c.of(KEEPALIVE, 4);
       const times = c.messages.flatMap(({ type }, i) => (type === KEEPALIVE ? [c.times[i]!] : []));
-      // The first answers the OPEN; from then on with jitter of at most a quarter (§10).
-      for (let i = 2; i < times.length; i++) expect(times[i]! - times[i - 1]!).toBeGreaterThan(1_200);
-      expect(times.at(-1)! - times[0]!).toBeLessThan(12_000);
+      // The first answers the OPEN; from then on 1.5 to 2 s, with jitter (§10). None is late.
+      expect(times.at(-1)! - times[0]!).toBeGreaterThan(4_000);
+      for (let i = 1; i < times.length; i++) expect(times[i]! - times[i - 1]!).toBeLessThan(6_000);
     },
   );
 
@@ -101,9 +101,9 @@ conformance('timers under load', {}, (check) => {
     'RFC 4271 §4.4: a peer hears something within every hold time while 100,000 routes come in and go out',
     { a: external, b: external },
     async ({ a, b }) => {
-      const to = await b.established({ hold: 3 });
+      const to = await b.established({ hold: 9 });
       to.keepAlive(keepalive, 500);
-      const from = await a.established({ hold: 3 });
+      const from = await a.established({ hold: 9 });
       from.keepAlive(keepalive, 500);
       const count = 100_000;
       const address = (i: number) => `10.${128 + (i >> 16)}.${(i >> 8) & 0xff}.${i & 0xff}/32`;
@@ -115,7 +115,7 @@ conformance('timers under load', {}, (check) => {
       }
       await to.until('all routes', () => to.table.size > count, 60_000);
       const gaps = to.times.slice(1).map((time, i) => time - to.times[i]!);
-      expect(Math.max(...gaps)).toBeLessThan(3_000);
+      expect(Math.max(...gaps)).toBeLessThan(9_000);
       expect([from.isOpen, to.isOpen]).toEqual([true, true]);
       from.send(notification(6, 4));
       await to.until('no routes', () => to.table.size === 1, 60_000);
