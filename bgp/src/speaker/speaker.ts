@@ -3,27 +3,15 @@
 // give the same outputs.
 
 import type { Address } from '../net/address.ts';
-import { address, familyOfAddress, ipv4ToNumber } from '../net/address.ts';
+import { familyOfAddress, ipv4ToNumber } from '../net/address.ts';
 import { assertNever } from '../net/assert.ts';
 import { FAMILIES, type Family, familyOf } from '../net/family.ts';
 import { containsAddress, type Prefix } from '../net/prefix.ts';
 import { type Millis, NEVER } from '../net/time.ts';
 import { CompiledPolicies } from '../policy/compiled.ts';
-import type { CompiledPolicy } from '../policy/evaluate.ts';
 import { received } from '../policy/propagation.ts';
 import { MAX_PEERS } from '../rib/adj-rib-in.ts';
-import { AttributePool } from '../rib/attribute-pool.ts';
-import { HeardSets } from '../rib/heard-sets.ts';
-import { LOCAL_ADDRESS, type PeerFacts } from '../rib/loc-rib.ts';
-import { NextHops } from '../rib/next-hop.ts';
-import {
-  type ForwardingRoute,
-  LOCAL,
-  LOCAL_SOURCE,
-  NONE,
-  type PeerIndex,
-  type PrefixId,
-} from '../route/route.ts';
+import type { PeerIndex } from '../route/route.ts';
 import type { End } from '../session/action.ts';
 import type { LocalOffer, Negotiated } from '../session/negotiate.ts';
 import { CEASE, ERROR_CODE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
@@ -33,58 +21,25 @@ import { type Notification, notification, shutdownCommunication } from '../wire/
 import { PlainUpdate } from '../wire/plain-update.ts';
 import type { RouteRefresh } from '../wire/route-refresh.ts';
 import type { Update } from '../wire/update.ts';
-import type { ImportSide } from './arrival.ts';
 import { importDiffers, needsReset } from './changes.ts';
 import { Deadlines } from './deadlines.ts';
 import { DynamicPeers, isTemplate, madeFrom } from './dynamic-peers.ts';
-import type { ExportSide } from './exports.ts';
-import {
-  Deferral,
-  type Retention,
-  retainAfterEndOfRib,
-  retainOnLoss,
-  retainOnReturn,
-  retainOnTimeout,
-} from './graceful-restart.ts';
+import { Deferral, retainOnLoss } from './graceful-restart.ts';
 import type { ConnectionId, Input, PeerConfig, PeerId, SpeakerConfig } from './input.ts';
-import type { PeerState, PeerView, RouteView, SpeakerCounts, SpeakerSizes } from './inspect.ts';
 import { limitState, tooManyPrefixes } from './max-prefixes.ts';
 import type { Output } from './output.ts';
 import { Peer, type PeerHost } from './peer.ts';
-import { peerView } from './peer-view.ts';
 import { Refreshes } from './refresh.ts';
-import { Routing } from './routing.ts';
+import { StaleRoutes } from './stale-routes.ts';
+import { type Member, Tables } from './tables.ts';
 
-/** A peer with what the tables know it by. */
-interface Member {
-  readonly index: PeerIndex;
-  readonly peer: Peer;
-  importPolicy: CompiledPolicy;
-  exportPolicy: CompiledPolicy;
-  /** How its routes come in, as long as nothing that it depends on changes. */
-  importSide: ImportSide | undefined;
-  retention: Retention | undefined;
-  readonly refreshes: Refreshes;
-  /** Families whose End-of-RIB has come in this session. */
-  readonly endOfRib: Set<Family>;
-  /** Families that the operator has been told of as near their limit. */
-  readonly nearLimit: Set<Family>;
-}
-
-export class Speaker {
-  private config: SpeakerConfig | undefined;
-  private readonly members = new Map<PeerId, Member>();
-  private readonly byIndex: (Member | undefined)[] = [];
-  private readonly facts: PeerFacts[] = [];
-  private readonly connections = new Map<ConnectionId, Peer>();
-  private readonly nextHops = new NextHops();
-  private readonly heard = new HeardSets(this.nextHops);
-  private readonly told = new AttributePool();
-  private readonly routing: Readonly<Record<Family, Routing>>;
+export class Speaker extends Tables {
   private readonly plain = new PlainUpdate();
   private readonly policies = new CompiledPolicies();
-  private outputs: Output[] = [];
-  private readonly forwarding = new Map<Prefix, { family: Family; route: ForwardingRoute | undefined }>();
+  private readonly stale = new StaleRoutes(this.routing, (output) => {
+    this.changed = true;
+    this.outputs.push(output);
+  });
   private deferral: Deferral | undefined;
   private nextConnection = 1;
   private randomState = 1;
@@ -99,17 +54,6 @@ export class Speaker {
   private changed = true;
   /** Peers that had a session with this run of the speaker. */
   private readonly upBefore = new Set<PeerId>();
-
-  constructor() {
-    this.facts[LOCAL] = {
-      source: LOCAL_SOURCE,
-      bgpIdentifier: LOCAL_ADDRESS,
-      identifier: 0,
-      address: LOCAL_ADDRESS,
-    };
-    this.byIndex[LOCAL] = undefined;
-    this.routing = { ipv4: this.newRouting('ipv4'), ipv6: this.newRouting('ipv6') };
-  }
 
   // ── the machine ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -221,92 +165,6 @@ export class Speaker {
     return Math.min(this.deferral?.deadline() ?? NEVER, this.deadlines.next());
   }
 
-  // ── views ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Of all peers, for those who count them: a view of each costs some twenty times as much. */
-  peerStates(): PeerState[] {
-    return [...this.members.values()].map(({ peer: { config, state } }) => ({ config, state }));
-  }
-
-  /** @param only  of these alone. */
-  peerViews(only?: ReadonlySet<PeerId>): PeerView[] {
-    const members = [...this.members.values()].filter(({ peer }) => only?.has(peer.config.peer) ?? true);
-    return members.map(({ peer, index }) =>
-      peerView(peer, peer.offer, {
-        ipv4: this.routing.ipv4.peerCounts(index),
-        ipv6: this.routing.ipv6.peerCounts(index),
-      }),
-    );
-  }
-
-  counts(): SpeakerCounts {
-    const of = (family: Family) => ({
-      prefixes: this.routing[family].locRib.size,
-      paths: this.routing[family].pathCount,
-      local: this.routing[family].inbound.originatedCount,
-    });
-    const established = [...this.members.values()].filter(({ peer }) => peer.state === 'Established').length;
-    return { peers: this.members.size, established, routes: { ipv4: of('ipv4'), ipv6: of('ipv6') } };
-  }
-
-  /**
-   * All paths, prefix by prefix; of one prefix when it is given.
-   * @param shown  attributes as they came, or as import policy made them.
-   */
-  *routes(family: Family, prefix?: Prefix, shown: 'received' | 'used' = 'used'): Generator<RouteView> {
-    const routing = this.routing[family];
-    for (const id of this.selected(routing, prefix)) {
-      yield* routing.views.pathsOf(
-        id,
-        (index) => this.byIndex[index]?.peer.config.peer ?? 'local',
-        (index) => this.byIndex[index] && this.importSide(this.byIndex[index]),
-        shown,
-      );
-    }
-  }
-
-  /** What a peer is told: the route as sent, or the reason why it is not. */
-  *advertisedTo(
-    peer: PeerId,
-    family: Family,
-    prefix?: Prefix,
-  ): Generator<{
-    readonly prefix: Prefix;
-    readonly attributes: RouteView['attributes'] | undefined;
-    readonly reason: string | undefined;
-  }> {
-    const member = this.members.get(peer);
-    if (member === undefined) return;
-    const routing = this.routing[family];
-    for (const id of this.selected(routing, prefix)) {
-      for (const each of routing.views.advertisedPaths(member.index, id))
-        yield { prefix: routing.prefixes.prefix(id), ...each };
-    }
-  }
-
-  /** The prefix in use that contains an address, the longest one. */
-  longestMatch(family: Family, to: Address): Prefix | undefined {
-    const { prefixes, locRib } = this.routing[family];
-    const id = prefixes.longestMatch(to, (candidate) => locRib.bestAttributes(candidate) !== NONE);
-    return id === NONE ? undefined : prefixes.prefix(id);
-  }
-
-  /** What the tables hold: all zero, connections aside, when nothing is known and nothing is told. */
-  sizes(): SpeakerSizes {
-    return {
-      prefixes: { ipv4: this.routing.ipv4.prefixes.size, ipv6: this.routing.ipv6.prefixes.size },
-      attributeSetsHeard: this.heard.size,
-      attributeSetsTold: this.told.size,
-      nextHops: this.nextHops.size,
-      connections: this.connections.size,
-    };
-  }
-
-  /** Routes that are waiting to be sent to anyone. */
-  hasUnsent(): boolean {
-    return [...this.members.values()].some((member) => this.hasWork(member));
-  }
-
   // ── configuration ───────────────────────────────────────────────────────────────────────────────────────────────
 
   private configure(next: SpeakerConfig, now: Millis): void {
@@ -377,13 +235,13 @@ export class Speaker {
       this.deferral?.forget(config.peer);
       member.peer.lastError = config.heldBack;
       this.reset(member, CEASE.OTHER_CONFIGURATION_CHANGE, config.heldBack, now);
-      return this.dropStale(member, config.heldBack);
+      return this.stale.drop(member, config.heldBack);
     }
     const reason = needsReset(before, config);
     if (reason !== undefined) {
       this.reset(member, CEASE.OTHER_CONFIGURATION_CHANGE, reason, now);
       // What was kept of an earlier session goes as well: it is judged by facts that hold no more.
-      this.dropStale(member, reason);
+      this.stale.drop(member, reason);
       this.refreshFacts(member, undefined);
       return;
     }
@@ -527,9 +385,7 @@ export class Speaker {
   private tick(now: Millis): void {
     for (const member of this.deadlines.takeDue(now)) {
       if (member.peer.deadline() <= now) member.peer.tick(now);
-      if (member.retention !== undefined && member.retention.until <= now) this.retentionOver(member, now);
-      for (const family of member.refreshes.takeOverdue(now))
-        this.removeStale(member, family, 'the route refresh did not end (RFC 7313)');
+      this.stale.tick(member, now);
     }
   }
 
@@ -562,50 +418,21 @@ export class Speaker {
     for (const family of FAMILIES) this.routing[family].inbound.settle(member.index);
     // Another speaker at the same address: what the earlier one said is nobody's any more.
     const before = this.facts[member.index]!.bgpIdentifier;
-    if (before !== agreed.remoteIdentifier) this.dropStale(member, 'another BGP Identifier');
+    if (before !== agreed.remoteIdentifier) this.stale.drop(member, 'another BGP Identifier');
     this.refreshFacts(member, agreed);
     this.upBefore.add(member.peer.config.peer);
     this.deferral?.sessionUp(member.peer.config.peer, agreed, now);
-    if (member.retention !== undefined) {
-      const { keep, drop } = retainOnReturn(member.retention, agreed, now);
-      for (const family of drop) this.removeStale(member, family, 'the peer lost its forwarding state');
-      member.retention = keep;
-    }
+    this.stale.returned(member, agreed, now);
     for (const family of agreed.context.families) this.startExport(member, family, agreed);
   }
 
   private sessionDown(member: Member, agreed: Negotiated, end: End, now: Millis): void {
     this.changed = true;
     this.deferral?.sessionDown(member.peer.config.peer);
-    const retention = this.stopping ? undefined : retainOnLoss(agreed, end, now);
-    for (const family of FAMILIES) {
-      const routing = this.routing[family];
-      routing.exports.stopExport(member.index);
-      if (this.stopping) continue; // the tables are not needed any more, and the kernel's routes stay
-      if (retention?.families.includes(family)) {
-        // Stale from an earlier loss and not refreshed since: gone (RFC 4724 §4.2).
-        routing.inbound.removeAll(member.index, 'stale');
-        this.logRestart(member, 'routes kept', family, routing.inbound.markStale(member.index));
-      } else routing.inbound.retire(member.index);
-    }
-    member.retention = retention;
-    member.refreshes.clear();
-    member.endOfRib.clear();
+    for (const family of FAMILIES) this.routing[family].exports.stopExport(member.index);
+    // When we stop, the tables are not needed any more, and the kernel's routes stay.
+    if (!this.stopping) this.stale.lost(member, retainOnLoss(agreed, end, now));
     member.nearLimit.clear();
-  }
-
-  /** The restart time ran out: what RFC 9494 keeps longer is least preferred from now on; the rest goes. */
-  private retentionOver(member: Member, now: Millis): void {
-    this.changed = true;
-    const { keep, drop } = retainOnTimeout(member.retention!, now);
-    for (const family of drop) this.removeStale(member, family, 'restart time over');
-    const begins = member.retention?.longLivedSince === undefined;
-    member.retention = keep;
-    if (!begins) return;
-    for (const family of keep?.families ?? []) {
-      const routes = this.routing[family].inbound.markLongLived(member.index);
-      this.logRestart(member, 'routes are long-lived stale (RFC 9494)', family, routes);
-    }
   }
 
   private message(member: Member, message: Message, now: Millis): void {
@@ -624,11 +451,8 @@ export class Speaker {
     if (subtype === ROUTE_REFRESH_SUBTYPE.BORR) {
       // RFC 7313 §4: from a peer that sends End-of-RIB markers, nothing before it; it will end the marks of a restart.
       if (sendsEndOfRib(agreed) && !member.endOfRib.has(family)) return;
-      this.routing[family].inbound.markStale(member.index);
-      member.refreshes.begin(family, now);
-    } else if (subtype === ROUTE_REFRESH_SUBTYPE.EORR && member.refreshes.end(family)) {
-      this.removeStale(member, family, 'not sent again in a route refresh (RFC 7313)');
-    }
+      this.stale.refreshBegins(member, family, now);
+    } else if (subtype === ROUTE_REFRESH_SUBTYPE.EORR) this.stale.refreshEnds(member, family);
   }
 
   private resend(member: Member, family: Family, agreed: Negotiated): void {
@@ -684,34 +508,7 @@ export class Speaker {
 
   private endOfRib(member: Member, family: Family): void {
     this.deferral?.endOfRib(member.peer.config.peer, family);
-    member.endOfRib.add(family);
-    if (member.retention?.families.includes(family)) {
-      this.removeStale(member, family, 'End-of-RIB');
-      member.retention = retainAfterEndOfRib(member.retention, family);
-    }
-  }
-
-  private dropStale(member: Member, why: string): void {
-    for (const family of member.retention?.families ?? []) this.removeStale(member, family, why);
-    member.retention = undefined;
-  }
-
-  private removeStale(member: Member, family: Family, why: string): void {
-    this.changed = true;
-    this.logRestart(
-      member,
-      `stale routes removed: ${why}`,
-      family,
-      this.routing[family].inbound.removeAll(member.index, 'stale'),
-    );
-  }
-
-  private logRestart(member: Member, what: string, family: Family, routes: number): void {
-    const { peer } = member.peer.config;
-    this.outputs.push({
-      type: 'Log',
-      event: { event: 'graceful-restart', peer, step: what, family, routes },
-    });
+    this.stale.endOfRib(member, family);
   }
 
   /** @returns whether the first tables are complete now, so that End-of-RIBs go out. */
@@ -731,69 +528,9 @@ export class Speaker {
     this.routing[family].exports.exportTo(this.exportSide(member, agreed), holdEndOfRib);
   }
 
-  private exportSide(member: Member, agreed: Negotiated): ExportSide {
-    const { config, line } = member.peer;
-    const destination = {
-      peerType: agreed.context.peerType,
-      localAs: config.localAs,
-      client: config.routeReflectorClient,
-      clusterId: this.settings().clusterId,
-      nextHop: config.nextHop,
-      selfAddress: line.localAddress ?? address('0.0.0.0'),
-      role: config.localAs === config.remoteAs ? undefined : config.role?.role,
-      longLived: agreed.gracefulRestart?.longLived !== undefined,
-    };
-    const key = JSON.stringify([destination, agreed.context]) + member.exportPolicy.text;
-    return { peer: member.index, key, destination, policy: member.exportPolicy, context: agreed.context };
-  }
-
-  private importSide(member: Member): ImportSide {
-    member.importSide ??= this.newImportSide(member);
-    return member.importSide;
-  }
-
-  private newImportSide(member: Member): ImportSide {
-    const { config, line } = member.peer;
-    const { bgpIdentifier, clusterId } = this.settings();
-    const ownAddresses = new Set<Address>(line.localAddress === undefined ? [] : [line.localAddress]);
-    return {
-      peer: member.index,
-      source: this.facts[member.index]!.source,
-      address: config.address,
-      rules: {
-        localAs: config.localAs,
-        speakerAs: this.settings().asNumber,
-        allowLocalAs: config.allowLocalAs,
-        bgpIdentifier,
-        clusterId,
-        ownAddresses,
-        role: config.localAs === config.remoteAs ? undefined : config.role?.role,
-        remoteAs: config.remoteAs,
-        enforceFirstAs: config.enforceFirstAs === true && config.localAs !== config.remoteAs,
-      },
-      policy: member.importPolicy,
-    };
-  }
-
-  private refreshFacts(member: Member, agreed: Negotiated | undefined): void {
-    const { config } = member.peer;
-    const bgpIdentifier =
-      agreed?.remoteIdentifier ?? this.facts[member.index]?.bgpIdentifier ?? LOCAL_ADDRESS;
-    member.importSide = undefined;
-    this.facts[member.index] = {
-      source: {
-        peer: member.index,
-        kind: config.localAs === config.remoteAs ? 'internal' : 'external',
-        client: config.routeReflectorClient,
-      },
-      bgpIdentifier,
-      identifier: ipv4ToNumber(bgpIdentifier),
-      address: config.address,
-    };
-  }
-
   private flush(): void {
     for (const family of FAMILIES) this.routing[family].flush();
+    if (this.hasBacklog) return; // prefixes that wait for a decision may still name a peer that is gone
     this.reusableIndexes.push(...this.freedIndexes);
     this.freedIndexes = [];
   }
@@ -806,33 +543,6 @@ export class Speaker {
       if (connection === undefined || announced.has(connection) || !this.hasWork(member)) continue;
       this.outputs.push({ type: 'Transmit', connection });
     }
-  }
-
-  private hasWork(member: Member): boolean {
-    return FAMILIES.some((family) => this.routing[family].exports.hasWork(member.index));
-  }
-
-  private newRouting(family: Family): Routing {
-    return new Routing(family, {
-      heard: this.heard,
-      told: this.told,
-      nextHops: this.nextHops,
-      peerFacts: (peer) => this.facts[peer]!,
-      maxPaths: () => this.config?.maxPaths ?? 1,
-      preferOldest: () => this.config?.preferOldest ?? false,
-      forwards: () => this.config?.forwards ?? true,
-      forwarding: (prefix, route) => this.forwarding.set(prefix, { family, route }),
-      tooLong: (_peers, prefixes) => {
-        for (const prefix of prefixes) {
-          const event = {
-            event: 'not-advertised' as const,
-            prefix,
-            reason: 'the attributes fill a whole message (RFC 8654 §4)',
-          };
-          this.outputs.push({ type: 'Log', event });
-        }
-      },
-    });
   }
 
   private offer(config: PeerConfig): LocalOffer {
@@ -858,34 +568,12 @@ export class Speaker {
     };
   }
 
-  private settings(): SpeakerConfig {
-    if (this.config === undefined) throw new Error('invariant: used before Configure');
-    return this.config;
-  }
-
-  private memberOf(peer: Peer): Member {
-    const member = this.members.get(peer.config.peer);
-    if (member === undefined) throw new Error(`invariant: peer ${peer.config.peer} is not a member`);
-    return member;
-  }
-
   /** Mulberry32: enough for jitter, and the same on every run with the same identity. */
   private random(): number {
     this.randomState = (this.randomState + 0x6d2b79f5) | 0;
     let t = Math.imul(this.randomState ^ (this.randomState >>> 15), 1 | this.randomState);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  private *selected(routing: Routing, prefix: Prefix | undefined): Generator<PrefixId> {
-    if (prefix !== undefined) {
-      const id = routing.prefixes.findPrefix(prefix);
-      if (id !== NONE) yield id;
-      return;
-    }
-    const all: PrefixId[] = [];
-    routing.forEachPrefix((id) => all.push(id));
-    yield* all;
   }
 }
 
