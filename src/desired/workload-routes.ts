@@ -47,17 +47,20 @@ export function withWorkloads(
 
 /** @returns by prefix; of several routes to one, that with the lowest metric, which is the one the kernel uses. */
 function workloadRoutes(policy: KernelPolicy, routes: Iterable<LocalRoute>): OriginatedRoute[] {
-  const metrics = new Map<Prefix, number>();
+  const used = new Map<Prefix, { readonly metric: number; readonly interface: string | undefined }>();
   for (const route of routes) {
     const { prefix } = route;
     if (!leadsToWorkload(policy, route)) continue;
     const metric = route.metric === 0 ? policy.normalPriority[familyOfPrefix(prefix)] : route.metric;
-    metrics.set(prefix, Math.min(metric, metrics.get(prefix) ?? metric));
+    const other = used.get(prefix);
+    if (other !== undefined && other.metric <= metric) continue;
+    used.set(prefix, { metric, interface: route.nextHops[0]?.interface });
   }
-  return [...metrics].sort(byPrefix).map(([prefix, metric]) => ({
+  return [...used].sort(byPrefix).map(([prefix, { metric, interface: by }]) => ({
     prefix,
     attributes: { origin: 0, asPath: [], localPref: Math.max(0, PRIORITY_SUM - metric) },
     kernel: 'none', // it is there
+    interface: by,
   }));
 }
 
@@ -72,4 +75,5 @@ function leadsToWorkload(
 
 const isWorkloadDevice = (name: string | undefined): boolean => name !== undefined && !TUNNELS.test(name);
 
-const byPrefix = ([a]: readonly [Prefix, number], [b]: readonly [Prefix, number]): number => (a < b ? -1 : 1);
+const byPrefix = ([a]: readonly [Prefix, unknown], [b]: readonly [Prefix, unknown]): number =>
+  a < b ? -1 : 1;

@@ -20,7 +20,7 @@ export interface RouteFacts {
   readonly peerType: 'internal' | 'external';
   /** False where it is known that no community of the well-known range is there; undefined says nothing. */
   readonly wellKnownCommunities?: boolean;
-  /** That the next hop goes out by; undefined for a route made here and while the next hop does not resolve. */
+  /** That the route goes out by: its next hop, or the kernel's own route. Undefined for a blackhole, and what does not resolve. */
   readonly interface: string | undefined;
 }
 

@@ -35,6 +35,8 @@ export interface ExportsOptions extends OutboundTables {
   readonly locRib: LocRib;
   readonly peerFacts: PeerFactsOf;
   readonly maxPaths: () => number;
+  /** Of a route made here. */
+  readonly localInterface: (prefix: PrefixId) => string | undefined;
   readonly tooLong: (peers: number, prefixes: readonly Prefix[]) => void;
 }
 
@@ -214,7 +216,7 @@ export class Exports {
   ): AttributesId | typeof NONE {
     const { peerFacts, prefixes, told } = this.options;
     const facts: PeerFacts = peerFacts(peer);
-    const departure = entry.outbound.departure(set, facts);
+    const departure = entry.outbound.departure(set, facts, this.interfaceOf(prefix, peer));
     if (departure.forbidden !== undefined) return NONE;
     const { policy } = departure;
     let result: AttributesId;
@@ -228,6 +230,11 @@ export class Exports {
     told.retain(result);
     entry.source = peer;
     return result;
+  }
+
+  /** Of a route made here; others go out by that of their next hop. */
+  interfaceOf(prefix: PrefixId, source: PeerIndex): string | undefined {
+    return source === LOCAL ? this.options.localInterface(prefix) : undefined;
   }
 
   /** An IPv4 route with an IPv6 next hop would cost the session with a peer that did not ask for such (RFC 8950 §4). */

@@ -55,7 +55,7 @@ const RETIRE_SLICE = 32 * 1024;
 
 export class Inbound {
   readonly adjRibIn: AdjRibIn;
-  private readonly originated = new Map<PrefixId, OriginatedRoute['kernel']>();
+  private readonly originated = new Map<PrefixId, OriginatedRoute>();
   private readonly counts: (Counts | undefined)[] = [];
   /** What import policy last made of a set: the prefixes of a message share it, and it has a use of its own meanwhile. */
   private changed:
@@ -138,15 +138,17 @@ export class Inbound {
     }
   }
 
-  originate(route: OriginatedRoute): void {
+  /** @returns the prefix where policies are to be asked again, although its route may be the same; else NONE. */
+  originate(route: OriginatedRoute): PrefixId | typeof NONE {
     const { heard, prefixes, touch } = this.options;
     const prefix = prefixes.addPrefix(route.prefix);
     const set = heard.intern(route.attributes);
     heard.retain(set);
-    const kernelBefore = this.originated.get(prefix);
-    this.originated.set(prefix, route.kernel);
+    const before = this.originated.get(prefix);
+    this.originated.set(prefix, route);
     this.store(this.countOf(LOCAL), prefix, LOCAL, 0, set, set);
-    if (kernelBefore !== route.kernel) touch(prefix);
+    if (before?.kernel !== route.kernel) touch(prefix);
+    return before !== undefined && before.interface !== route.interface ? prefix : NONE;
   }
 
   withdrawOriginated(prefix: Prefix): void {
@@ -157,8 +159,8 @@ export class Inbound {
     this.originated.delete(id);
   }
 
-  /** How the kernel shall treat a prefix that is made here. */
-  kernelOf(prefix: PrefixId): OriginatedRoute['kernel'] | undefined {
+  /** The route to a prefix that is made here. */
+  originatedAt(prefix: PrefixId): OriginatedRoute | undefined {
     return this.originated.get(prefix);
   }
 

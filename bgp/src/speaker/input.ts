@@ -98,6 +98,8 @@ export interface OriginatedRoute {
   readonly attributes: PathAttributes;
   /** How the kernel shall treat it: discard what no longer prefix matches, or nothing. */
   readonly kernel: 'blackhole' | 'none';
+  /** That the kernel's own route goes out by, for policies that ask for it; undefined where there is none. */
+  readonly interface?: string | undefined;
 }
 
 export type Input =

@@ -33,6 +33,7 @@ export class Departure implements RouteFacts {
   /** The rule that keeps it here, whatever policy says. */
   forbidden: string | undefined;
   policy!: PreparedPolicy;
+  localInterface: string | undefined;
   private value: PathAttributes | undefined;
 
   constructor(
@@ -40,9 +41,15 @@ export class Departure implements RouteFacts {
     private readonly side: OutboundSide,
   ) {}
 
-  begin(set: AttributesId, facts: PeerFacts, forbidden: string | undefined): void {
+  begin(
+    set: AttributesId,
+    facts: PeerFacts,
+    localInterface: string | undefined,
+    forbidden: string | undefined,
+  ): void {
     this.set = set;
     this.facts = facts;
+    this.localInterface = localInterface;
     this.forbidden = forbidden;
     this.value = undefined;
     this.policy = this.side.policy.prepare(this);
@@ -73,7 +80,7 @@ export class Departure implements RouteFacts {
 
   get interface(): string | undefined {
     const nextHop = this.tables.heard.nextHop(this.set as AttributesId);
-    return nextHop === NONE ? undefined : this.tables.nextHops.interfaceOf(nextHop as NextHopId);
+    return nextHop === NONE ? this.localInterface : this.tables.nextHops.interfaceOf(nextHop as NextHopId);
   }
 }
 
@@ -94,12 +101,16 @@ export class Outbound {
     this.fast = new FastPropagation(tables.heard, tables.told, side.destination);
   }
 
-  /** @param set  as it is in the Loc-RIB. @returns valid until the next call. */
-  departure(set: AttributesId, facts: PeerFacts): Departure {
+  /**
+   * @param set  as it is in the Loc-RIB.
+   * @param localInterface  that a route made here goes out by.
+   * @returns valid until the next call.
+   */
+  departure(set: AttributesId, facts: PeerFacts, localInterface: string | undefined): Departure {
     const { departing } = this;
-    if (set !== departing.set || facts !== departing.facts) {
+    if (set !== departing.set || facts !== departing.facts || localInterface !== departing.localInterface) {
       this.forget();
-      departing.begin(set, facts, this.forbidden(set, facts));
+      departing.begin(set, facts, localInterface, this.forbidden(set, facts));
     }
     return departing;
   }

@@ -114,6 +114,7 @@ export class RouteViews {
     const departure = new Outbound(this.options, entry.side).departure(
       best as AttributesId,
       peerFacts(source),
+      exports.interfaceOf(prefix, source),
     );
     if (departure.forbidden !== undefined) return notTold(departure.forbidden);
     const verdict = departure.policy.evaluate(prefixes.words(prefix, this.words));

@@ -12,6 +12,7 @@ import { PrefixTable } from '../rib/prefix-table.ts';
 import {
   type AttributesId,
   type ForwardingRoute,
+  LOCAL,
   type NextHopId,
   NONE,
   type PathId,
@@ -21,6 +22,7 @@ import {
 import type { ImportSide } from './arrival.ts';
 import { Exports } from './exports.ts';
 import { Inbound } from './inbound.ts';
+import type { OriginatedRoute } from './input.ts';
 import { RouteViews } from './route-views.ts';
 
 export interface RoutingOptions {
@@ -71,7 +73,7 @@ export class Routing {
       preferOldest,
       forwards,
       localForwarding: (prefix) =>
-        this.inbound.kernelOf(prefix) === 'blackhole' ? { type: 'blackhole' } : undefined,
+        this.inbound.originatedAt(prefix)?.kernel === 'blackhole' ? { type: 'blackhole' } : undefined,
     });
     const { locRib } = this;
     this.exports = new Exports({
@@ -83,6 +85,7 @@ export class Routing {
       nextHops,
       peerFacts,
       maxPaths,
+      localInterface: (prefix) => this.inbound.originatedAt(prefix)?.interface,
       tooLong,
     });
     this.views = new RouteViews({
@@ -101,6 +104,12 @@ export class Routing {
       decided: (prefix) => this.exports.decided(prefix),
       forwarding: (prefix) => options.forwarding(prefixes.prefix(prefix), locRib.forwardingOf(prefix)),
     };
+  }
+
+  originate(route: OriginatedRoute): void {
+    const prefix = this.inbound.originate(route);
+    if (prefix !== NONE)
+      this.exports.sourceChanged(prefix as PrefixId, this.locRib.bestSource(prefix as PrefixId) === LOCAL);
   }
 
   /** The resolution of a next hop changed: every prefix with a path over it is decided again. */

@@ -70,7 +70,7 @@ export class Speaker extends Tables {
       case 'RemovePeer':
         return this.removePeer(input.peer, now);
       case 'Originate':
-        return this.routing[familyOfRoute(input.route.prefix)].inbound.originate(input.route);
+        return this.routing[familyOfRoute(input.route.prefix)].originate(input.route);
       case 'WithdrawOriginated':
         return this.routing[familyOfRoute(input.prefix)].inbound.withdrawOriginated(input.prefix);
       case 'Connected':

@@ -78,13 +78,32 @@ describe('routes to workloads of this host (§3.1)', () => {
     ['fd00:65::7/128', 1024, 2147482623],
   ])('%s with metric %d has LOCAL_PREF %d (§3.5)', (prefix, metric, localPref) => {
     expect(originated(route(prefix, { metric }))).toEqual([
-      { prefix, attributes: { origin: 0, asPath: [], localPref }, kernel: 'none' },
+      {
+        ...{ prefix, attributes: { origin: 0, asPath: [], localPref }, kernel: 'none' },
+        interface: 'cali4f6e2d1a-0b',
+      },
     ]);
   });
 
   it('of two routes to one address the one that the kernel uses counts', () => {
-    const found = originated(route('10.65.3.7/32', { metric: 1024 }), route('10.65.3.7/32', { metric: 512 }));
-    expect(found.map(({ attributes }) => attributes.localPref)).toEqual([2147483135]);
+    const both = [
+      route('10.65.3.7/32', { metric: 1024, ...over('cali1') }),
+      route('10.65.3.7/32', { metric: 512, ...over('cali2') }),
+    ];
+    for (const found of [originated(...both), originated(...both.reverse())])
+      expect(found).toMatchObject([{ attributes: { localPref: 2147483135 }, interface: 'cali2' }]);
+  });
+
+  it('a BGPFilter may let out by interface what the aggregate holds back (§4, §3.3 step 2)', () => {
+    const filters = { f: { exportV4: [{ interface: 'cali*', action: 'Accept' }] } };
+    const peers = { tor: { peerIP: '10.0.1.1', asNumber: 65001, filters: ['f'] } };
+    const { peers: sessions } = stateOf({ ...cluster, filters, peers }, 'agent1');
+    const { exportPolicy } = sessions.find(({ address }) => address === '10.0.1.1')!;
+    const told = (by: string) => {
+      const [found] = originated(route('10.65.0.65/32', over(by)));
+      return evaluatePolicy(exportPolicy, '10.65.0.65/32', { ...found, source: 'local' }).accepted;
+    };
+    expect([told('cali4f6e2d1a-0b'), told('veth1')]).toEqual([true, false]);
   });
 
   it.each<[string, number, boolean, boolean]>([

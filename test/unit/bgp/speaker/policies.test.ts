@@ -91,7 +91,21 @@ describe('interfaces', () => {
     expect(bench.routes()).toEqual({ [P]: A });
   });
 
-  it('export policy as well, and routes made here have none', () => {
+  it('export policy sees that of a route made here, and is asked again when it is another one', () => {
+    const { bench, a } = up(external(A, 65001, { exportPolicy: only({ interfaces: ['cali*'] }) }));
+    const originate = (text: string, by: string | undefined) =>
+      bench.tell({ type: 'Originate', route: { ...localRoute(text), kernel: 'none', interface: by } });
+    originate('10.65.9.1/32', 'cali1');
+    originate('10.65.9.2/32', 'veth1'); // of the same attributes
+    originate('10.65.9.3/32', 'cali3');
+    originate('10.65.9.4/32', undefined);
+    expect([...bench.told(a).keys()]).toEqual(['10.65.9.1/32', '10.65.9.3/32']);
+    originate('10.65.9.2/32', 'cali2');
+    originate('10.65.9.1/32', 'veth2');
+    expect([...bench.told(a).keys()].sort()).toEqual(['10.65.9.2/32', '10.65.9.3/32']);
+  });
+
+  it('export policy as well, and blackholes made here have none', () => {
     const { bench, a, b } = up(
       external(A, 65001),
       external(B, 65002, { exportPolicy: only({ interfaces: ['*'] }) }),
