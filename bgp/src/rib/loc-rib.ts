@@ -23,6 +23,7 @@ import {
   type PrefixId,
   type RouteSource,
 } from '../route/route.ts';
+import { ATTRIBUTE } from '../wire/constants.ts';
 import type { AdjRibIn } from './adj-rib-in.ts';
 import { BestPath } from './best-path.ts';
 import { grown, IdQueue } from './columns.ts';
@@ -71,6 +72,8 @@ export class LocRib {
   private readonly forwarding: (ForwardingRoute | undefined)[] = [];
   private readonly touched = new IdQueue<PrefixId>();
   private readonly bestPath: BestPath;
+  /** By the ids of their next hops, for as long as these are not given to others: one call of `decideTouched`. */
+  private readonly equalCostSets = new Map<string, EqualCostSet>();
   private count = 0;
 
   constructor(private readonly options: LocRibOptions) {
@@ -97,6 +100,7 @@ export class LocRib {
    */
   decideTouched(changes: LocRibChanges, limit: number): number {
     let decided = 0;
+    this.equalCostSets.clear();
     for (; decided < limit; decided++) {
       const prefix = this.touched.take();
       if (prefix === NONE) break;
@@ -230,25 +234,52 @@ export class LocRib {
   }
 
   /** The equal paths, at most as many as allowed: the best, then by peer address. */
-  private multipath(best: PathId, maxPaths: number) {
-    const { adjRibIn, pool, peerFacts } = this.options;
+  private multipath(best: PathId, maxPaths: number): EqualCostSet {
+    const { adjRibIn, pool } = this.options;
+    const paths = this.bestPath.equalPaths();
+    const chosen = paths.length <= maxPaths ? paths : this.lowestAddresses(paths, best, maxPaths);
+    const key: number[] = [];
+    let weighted = false;
+    for (const path of chosen) {
+      const set = adjRibIn.acceptedOf(path) as AttributesId;
+      key.push(pool.nextHop(set));
+      weighted ||= pool.find(set, ATTRIBUTE.EXTENDED_COMMUNITIES) !== undefined;
+    }
+    if (weighted) return this.equalCostSet(chosen);
+    const name = key.sort((a, b) => a - b).join();
+    let found = this.equalCostSets.get(name);
+    if (found === undefined) {
+      found = this.equalCostSet(chosen);
+      this.equalCostSets.set(name, found);
+    }
+    return found;
+  }
+
+  private lowestAddresses(paths: readonly PathId[], best: PathId, count: number): PathId[] {
+    const { adjRibIn, peerFacts } = this.options;
     const addressOf = (path: PathId) => peerFacts(adjRibIn.peerOf(path)).address;
-    const others = this.bestPath
-      .equalPaths()
+    const others = paths
       .filter((path) => path !== best)
       .sort(
         (a, b) => compareAddresses(addressOf(a), addressOf(b)) || adjRibIn.pathIdOf(a) - adjRibIn.pathIdOf(b),
       );
+    return [best, ...others.slice(0, count - 1)];
+  }
+
+  private equalCostSet(paths: readonly PathId[]): EqualCostSet {
+    const { adjRibIn, pool } = this.options;
     const rates = new Map<Address, number | undefined>();
-    for (const path of [best, ...others.slice(0, maxPaths - 1)]) {
+    for (const path of paths) {
       const { nextHop, extendedCommunities } = pool.attributes(adjRibIn.acceptedOf(path) as AttributesId);
       if (nextHop !== undefined) rates.set(nextHop.address, linkBandwidth(extendedCommunities));
     }
     const nextHops = [...rates.keys()].sort(compareAddresses);
     const weights = weightsOf(nextHops.map((nextHop) => rates.get(nextHop)));
-    return { type: 'unicast' as const, nextHops, ...(weights === undefined ? {} : { weights }) };
+    return { type: 'unicast', nextHops, ...(weights === undefined ? {} : { weights }) };
   }
 }
+
+type EqualCostSet = Pick<ForwardingRoute & { type: 'unicast' }, 'type' | 'nextHops' | 'weights'>;
 
 function sameForwarding(a: ForwardingRoute | undefined, b: ForwardingRoute | undefined): boolean {
   if (a === b) return true;
