@@ -15,7 +15,9 @@ import {
 import { entriesOf, stateOf, type TestCluster } from '../../support/calico.ts';
 import { until } from '../../support/etcd.ts';
 
-const options = { node: 'a', secrets: () => undefined };
+/** No pause to speak of, and none left to chance: with those of the daemon a test waits seconds for a store that is back. */
+const pace = { ...DEFAULT_PACE, firstMs: 1, maxMs: 5, relistMs: 1, graceMs: 1, random: () => 0.5 };
+const options = { node: 'a', secrets: () => undefined, pace };
 const base: TestCluster = { nodes: { a: { v4: '10.0.0.1' }, b: { v4: '10.0.0.2' } } };
 const three: TestCluster = { nodes: { ...base.nodes, c: { v4: '10.0.0.3' } } };
 
@@ -119,7 +121,6 @@ describe('from datastore to desired state', () => {
     const entries = Object.entries(entriesOf(base)).map(([key, value]) => ({ key, value, revision: '7' }));
     const other = desiredStates(away, {
       ...options,
-      pace: { ...DEFAULT_PACE, firstMs: 1, maxMs: 5, graceMs: 1 },
       earlier: { entries, revision: '7', savedAt: 0, path: '/p' },
       keeper: {
         take: (event: DatastoreEvent) => void taken.push(event.type === 'listed' ? event.store : event.type),
