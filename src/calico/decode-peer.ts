@@ -15,12 +15,13 @@ const MAX_ALLOWED_LOCAL_AS = 0x7fff_ffff;
 export function bgpPeer(name: string, root: Fields, problems: readonly Problem[]): BgpPeer | undefined {
   const spec = root.inside('spec');
   const peerIP = spec.text('peerIP');
+  const names = named(name, root);
   const peer: BgpPeer = {
-    ...named(name, root),
+    ...names,
     node: spec.text('node'),
     nodeSelector: spec.text('nodeSelector'),
     peerIP: peerIP === undefined ? undefined : peerAddress(spec, peerIP),
-    peerRange: rangeOf(named(name, root).annotations.get(PEER_RANGE)),
+    peerRange: rangeOf(names.annotations.get(PEER_RANGE)),
     // 0 is what Go has in a field that was not set.
     asNumber: spec.raw('asNumber') === 0 ? undefined : spec.asNumber('asNumber'),
     peerSelector: spec.text('peerSelector'),

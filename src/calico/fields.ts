@@ -24,6 +24,9 @@ export const shown = (value: unknown): string => {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 };
 
+const asText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+const asFlag = (value: unknown): boolean | undefined => (typeof value === 'boolean' ? value : undefined);
+
 /** A JSON object whose fields are read one by one; what does not fit is reported with its path and reads as undefined. */
 export class Fields {
   readonly #value: Readonly<Record<string, unknown>>;
@@ -37,7 +40,10 @@ export class Fields {
   }
 
   /** Of a field; of the object itself with "". */
-  path = (name: string): string => [this.#path, name].filter((part) => part !== '').join('.');
+  path(name: string): string {
+    if (this.#path === '' || name === '') return this.#path || name;
+    return `${this.#path}.${name}`;
+  }
 
   wrong(name: string, message: string): undefined {
     this.report(this.path(name), message);
@@ -56,7 +62,9 @@ export class Fields {
     return value !== undefined && value !== '';
   }
 
-  isEmpty = (): boolean => Object.keys(this.#value).length === 0;
+  isEmpty(): boolean {
+    return Object.keys(this.#value).length === 0;
+  }
 
   #read<T>(name: string, what: string, parse: (value: unknown) => T | undefined): T | undefined {
     const value = this.raw(name);
@@ -75,7 +83,9 @@ export class Fields {
   }
 
   /** An absent object reads as an empty one. */
-  inside = (name: string): Fields => this.object(name) ?? new Fields({}, this.path(name), this.report);
+  inside(name: string): Fields {
+    return this.object(name) ?? new Fields({}, this.path(name), this.report);
+  }
 
   list<T>(name: string, parse: (item: unknown, path: string) => T | undefined): T[] | undefined {
     const items = this.#read(name, 'a list', (value) =>
@@ -103,18 +113,21 @@ export class Fields {
   }
 
   /** Absent and "" are the same. */
-  text = (name: string): string | undefined =>
-    this.#read(name, 'a text', (value) => (typeof value === 'string' ? value : undefined)) || undefined;
+  text(name: string): string | undefined {
+    return this.#read(name, 'a text', asText) || undefined;
+  }
 
   /** A text that must be there. */
   needed(name: string): string | undefined {
     return this.text(name) ?? (this.has(name) ? undefined : this.wrong(name, 'is missing'));
   }
 
-  flag = (name: string): boolean | undefined =>
-    this.#read(name, 'true or false', (value) => (typeof value === 'boolean' ? value : undefined));
+  flag(name: string): boolean | undefined {
+    return this.#read(name, 'true or false', asFlag);
+  }
 
   integer(name: string, min: number, max: number): number | undefined {
+    if (this.raw(name) === undefined) return undefined;
     return this.#read(name, `a whole number from ${min} to ${max}`, (value) =>
       Number.isInteger(value) && (value as number) >= min && (value as number) <= max
         ? (value as number)
@@ -129,8 +142,9 @@ export class Fields {
     );
   }
 
-  asNumber = (name: string): number | undefined =>
-    this.has(name) ? this.#read(name, AS_NUMBER, parseAsNumber) : undefined;
+  asNumber(name: string): number | undefined {
+    return this.has(name) ? this.#read(name, AS_NUMBER, parseAsNumber) : undefined;
+  }
 
   asNumbers(name: string): number[] | undefined {
     return this.list(name, (value, path) => {

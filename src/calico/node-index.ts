@@ -25,13 +25,15 @@ export class NodeIndex {
     return parsed.ok && parsed.matches(node.labels);
   }
 
-  select(selector: string): readonly Node[] {
-    let nodes = this.#matching.get(selector);
-    if (nodes === undefined) {
-      const parsed = this.#parse(selector);
-      nodes = parsed.ok ? this.#candidates(parsed.needed).filter(({ labels }) => parsed.matches(labels)) : [];
-      this.#matching.set(selector, nodes);
-    }
+  /** @param among  some of the nodes, by name: others are of no interest, and may be left out or not. */
+  select(selector: string, among: readonly Node[] = this.#nodes): readonly Node[] {
+    const known = this.#matching.get(selector);
+    if (known !== undefined) return known;
+    const parsed = this.#parse(selector);
+    if (!parsed.ok) return [];
+    const candidates = parsed.needed === undefined ? among : this.#having(parsed.needed);
+    const nodes = candidates.filter(({ labels }) => parsed.matches(labels));
+    if (candidates !== among || among === this.#nodes) this.#matching.set(selector, nodes);
     return nodes;
   }
 
@@ -58,8 +60,7 @@ export class NodeIndex {
     return parsed;
   }
 
-  #candidates(needed: Needed | undefined): readonly Node[] {
-    if (needed === undefined) return this.#nodes;
+  #having(needed: Needed): readonly Node[] {
     let byValue = this.#byLabel.get(needed.label);
     if (byValue === undefined) {
       byValue = new Map();

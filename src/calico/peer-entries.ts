@@ -24,6 +24,9 @@ export interface PeerEntry {
   readonly allowLocalAs: number;
 }
 
+/** To take the asked ones off the list of the others costs as much as a selector does: done when so few of it are left. */
+const WORTH_A_LOOK = 0.75;
+
 /**
  * The entries of scope "global" and of this node's scope; the first one at an address and port stays. Calico walks the
  * BGPPeers in random order; here by name, which is always one of the outcomes Calico could have had.
@@ -36,12 +39,17 @@ export class PeerEntries {
   readonly #nodes: NodeIndex;
   /** Nodes, and lists of them, whose addresses of both families have their entries: another BGPPeer that asks changes nothing. */
   readonly #asked = new Set<Node | readonly Node[]>();
+  /** The others, by name, and perhaps some of them: what selectors are worth being tried on. */
+  #unasked: readonly Node[];
+  #toAsk: number;
 
   constructor(cluster: Cluster, workloads: readonly LocalWorkload[], problems: Problem[]) {
     this.#cluster = cluster;
     this.#workloads = workloads;
     this.#problems = problems;
     this.#nodes = new NodeIndex(cluster.nodes);
+    this.#unasked = cluster.nodes;
+    this.#toAsk = cluster.nodes.length;
   }
 
   all(): PeerEntry[] {
@@ -72,7 +80,7 @@ export class PeerEntries {
   #forward(peer: BgpPeer, type: 'global' | 'node'): void {
     if (peer.localWorkloadSelector !== undefined) this.#addWorkloads(peer);
     else if (peer.peerSelector !== undefined)
-      this.#addNodes(peer, type, this.#nodes.select(peer.peerSelector), FAMILIES);
+      this.#addNodes(peer, type, this.#nodes.select(peer.peerSelector, this.#unasked), FAMILIES);
     else if (peer.peerIP !== undefined) this.#addPeerIp(peer, type);
     else if (peer.peerRange !== undefined) this.#addRange(peer, type, peer.peerRange);
   }
@@ -104,7 +112,10 @@ export class PeerEntries {
     if (whole && this.#asked.has(nodes)) return;
     for (const node of nodes) {
       if (this.#asked.has(node)) continue;
-      if (whole) this.#asked.add(node);
+      if (whole) {
+        this.#asked.add(node);
+        this.#toAsk--;
+      }
       for (const family of families) {
         const address = addressOfNode(node, family);
         if (address === undefined) continue;
@@ -122,7 +133,10 @@ export class PeerEntries {
         }));
       }
     }
-    if (whole) this.#asked.add(nodes);
+    if (!whole) return;
+    this.#asked.add(nodes);
+    if (this.#toAsk <= this.#unasked.length * WORTH_A_LOOK)
+      this.#unasked = this.#unasked.filter((node) => !this.#asked.has(node));
   }
 
   #addPeerIp(peer: BgpPeer, type: 'global' | 'node'): void {
@@ -180,7 +194,8 @@ export class PeerEntries {
     if (peer.reversePeering === 'Manual' || peer.localWorkloadSelector !== undefined) return;
     const families = this.#reverseFamilies(peer);
     if (families.length === 0) return;
-    this.#addNodes(peer, 'reverse', this.#reverseRemotes(peer), families);
+    const among = families === FAMILIES ? this.#unasked : this.#cluster.nodes;
+    this.#addNodes(peer, 'reverse', this.#reverseRemotes(peer, among), families);
   }
 
   /** Empty when this node is not at the far end of the peering. */
@@ -199,8 +214,8 @@ export class PeerEntries {
     return [family];
   }
 
-  #reverseRemotes({ node, nodeSelector }: BgpPeer): readonly Node[] {
-    if (node !== undefined) return this.#cluster.nodes.filter(({ name }) => name === node);
-    return nodeSelector === undefined ? this.#cluster.nodes : this.#nodes.select(nodeSelector);
+  #reverseRemotes({ node, nodeSelector }: BgpPeer, among: readonly Node[]): readonly Node[] {
+    if (node !== undefined) return among.filter(({ name }) => name === node);
+    return nodeSelector === undefined ? this.#cluster.nodes : this.#nodes.select(nodeSelector, among);
   }
 }
