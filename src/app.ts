@@ -7,11 +7,13 @@ import { version } from '../package.json';
 import type { RunConfig } from './config/config.ts';
 import { WatchedEndpointFiles } from './config/endpoint-status.ts';
 import { WatchedSecrets } from './config/secrets.ts';
+import { Drain } from './control/drain.ts';
 import { type ControlServer, startControlServer } from './control/server.ts';
 import type { Datastore } from './datastore/datastore.ts';
 import type { PictureKeeper } from './datastore/picture-keeper.ts';
 import type { EarlierPicture } from './datastore/watch.ts';
 import type { DesiredState } from './desired/desired-state.ts';
+import { drainedPeers } from './desired/drain.ts';
 import { guardIsolation } from './desired/isolation.ts';
 import { fixedRoutes, kernelRoute } from './desired/kernel.ts';
 import { desiredStates, openDatastore } from './desired/pipeline.ts';
@@ -64,10 +66,13 @@ class Daemon {
   private desired: DesiredState | undefined;
   private applied = NOTHING_APPLIED;
   private advertised = false;
+  /** Turn of the loop. */
+  private drainAskedAt = 0;
   private readonly events = new EventCounts();
   private heldBack: string | undefined;
   private again: NodeJS.Timeout | undefined;
   private readonly report: Report;
+  private readonly drain: Drain;
   private readonly keeper: PictureKeeper | undefined;
   private control: ControlServer | undefined;
   private subscription: Subscription | undefined;
@@ -115,6 +120,14 @@ class Daemon {
         log.event(event);
       },
       onConverged: ({ waitedFor, gaveUpOn }) => log.info('first tables complete', { waitedFor, gaveUpOn }),
+    });
+    this.drain = new Drain({
+      now: clock.now,
+      apply: () => this.applyDrain(),
+      unsent: () =>
+        this.loop.turns === this.drainAskedAt || this.speaker.hasBacklog
+          ? undefined
+          : this.speaker.peersWithUnsent((connection) => this.tcp.waits(connection)),
     });
     this.datastore = openDatastore(config.datastore);
     this.secrets = new WatchedSecrets(config.secretsDir);
@@ -196,7 +209,8 @@ class Daemon {
     };
     const others = desired.speaker && this.kernel?.othersRoutes();
     const originated = withWorkloads(desired.originated, desired.kernel, others);
-    const { inputs, next } = reconcile({ ...desired, speaker, originated }, this.applied);
+    const peers = this.drain.wanted ? drainedPeers(desired.peers) : desired.peers;
+    const { inputs, next } = reconcile({ ...desired, speaker, originated, peers }, this.applied);
     this.applied = next;
     if (inputs.length === 0) return;
     this.loop.feed(...inputs);
@@ -204,6 +218,17 @@ class Daemon {
       revision: desired.revision,
       inputs: inputs.map(({ type }) => type),
     });
+  }
+
+  private applyDrain(): void {
+    this.drainAskedAt = this.loop.turns;
+    this.log.info(
+      this.drain.wanted
+        ? 'drain: routes through this node are told as the last to use (RFC 8326)'
+        : 'undrain: routes through this node are told as always',
+    );
+    if (this.desired !== undefined) this.tellSpeaker(this.desired);
+    this.loop.feed(); // a turn comes also where nothing is to be told
   }
 
   /** What an earlier run kept of the datastore. */
@@ -228,6 +253,7 @@ class Daemon {
       desired: () => this.desired,
       advertised: () => this.ownRoutesAdvertised(),
       heldBack: () => this.heldBack,
+      drain: this.drain,
       events: this.events,
       pictureWrites: () => this.keeper?.written ?? 0,
     });

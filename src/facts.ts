@@ -10,6 +10,7 @@ import {
   type Speaker,
 } from 'bgp-utils';
 import type { RunConfig } from './config/config.ts';
+import type { Drain } from './control/drain.ts';
 import type {
   ControlSource,
   KernelFacts,
@@ -43,6 +44,7 @@ export interface Parts {
   readonly advertised: () => boolean;
   /** A change of peerings that waits, and why. */
   readonly heldBack: () => string | undefined;
+  readonly drain: Drain;
   readonly events: EventCounts;
   /** How often the picture of the datastore was kept. */
   readonly pictureWrites: () => number;
@@ -59,6 +61,7 @@ export function controlSource(parts: Parts): ControlSource {
     metrics: () => metrics(parts),
     now: clock.now,
     clear: (peer, how, text) => loop.feed({ type: 'Clear', peer, how, text }),
+    drain: (wanted) => parts.drain.set(wanted),
   };
 }
 
@@ -112,6 +115,7 @@ function statusFacts(parts: Parts): StatusFacts {
       losses,
     },
     speaker: speaker.counts(),
+    drain: parts.drain.facts(),
     kernel: kernelFacts(parts),
     listening: tcp.listening().map(({ spec, error }) => ({
       address: spec.address ?? (spec.family === 'ipv4' ? '0.0.0.0' : '::'),

@@ -2,13 +2,11 @@
 // datastore) is handed in by main.ts as programs and loaded when used, so that `status` starts fast.
 
 import {
-  type Environment,
   EXIT_CONFIG,
   EXIT_UNAVAILABLE,
   EXIT_USAGE,
   type RunConfig,
   readConfig,
-  readSetting,
   SETTINGS,
 } from '../config/config.ts';
 import type {
@@ -17,11 +15,22 @@ import type {
   KernelAnswer,
   PeerAnswer,
   PeersAnswer,
-  ResolveAnswer,
   RoutesAnswer,
   StatusAnswer,
 } from '../control/schema.ts';
-import { type Answer, ask } from './client.ts';
+import {
+  type Call,
+  CONTROL,
+  EXIT_DEGRADED,
+  EXIT_DOWN,
+  EXIT_OK,
+  fetchFrom,
+  flagsOf,
+  OUTPUT,
+  show,
+  type World,
+} from './call.ts';
+import { DRAIN_FLAGS, drain } from './drain.ts';
 import { type Flag, misspelledVariables } from './flags.ts';
 import {
   formatKernel,
@@ -30,37 +39,9 @@ import {
   formatResolution,
   formatRoutes,
   formatStatus,
-  type Terminal,
 } from './format.ts';
 
-/** What the outside of this process gives to a command. */
-export interface World {
-  readonly env: Environment;
-  /** The machine's host name. */
-  readonly host: string;
-  readonly terminal: Terminal;
-  /** Data, to stdout. */
-  readonly print: (text: string) => void;
-  /** All else, to stderr; a line a call. */
-  readonly say: (line: string) => void;
-  /** The daemon, until it ends. @returns the exit code. */
-  readonly run: (config: RunConfig) => Promise<number>;
-  /** Reads the datastore once. */
-  readonly resolve: (config: RunConfig) => Promise<Resolved>;
-  readonly version: string;
-}
-
-export type Resolved =
-  | { readonly ok: true; readonly resolution: ResolveAnswer }
-  /** The datastore cannot be reached, or what it holds or is told cannot be used; with what, where, what next. */
-  | { readonly ok: false; readonly reason: 'unavailable' | 'invalid'; readonly message: string };
-
-export interface Call {
-  /** By flag with dashes. */
-  readonly flags: ReadonlyMap<string, string>;
-  readonly positionals: readonly string[];
-  readonly world: World;
-}
+export type { Call, Resolved, World } from './call.ts';
 
 export interface Command {
   readonly name: string;
@@ -78,26 +59,6 @@ export interface Command {
   readonly execute: (call: Call) => Promise<number>;
 }
 
-const EXIT_OK = 0;
-const EXIT_DEGRADED = 1;
-const EXIT_DOWN = 2;
-
-const flagsOf = (
-  rows: readonly {
-    readonly flag: string | undefined;
-    readonly value: string | undefined;
-    readonly help: string;
-  }[],
-) => rows.flatMap(({ flag, value, help }): Flag[] => (flag === undefined ? [] : [{ flag, value, help }]));
-
-const OUTPUT: Flag = {
-  flag: '--output',
-  short: '-o',
-  value: 'table|wide|json|yaml',
-  help: 'how to show it; table unless told',
-  choices: ['table', 'wide', 'json', 'yaml'],
-};
-const CONTROL: Flag = flagsOf([SETTINGS.control])[0]!;
 const { leave: LEAVE, allowIsolated: ALLOW_ISOLATED, ...READING } = SETTINGS;
 
 export const COMMANDS: readonly Command[] = [
@@ -190,6 +151,34 @@ export const COMMANDS: readonly Command[] = [
       'mesos-bgp routes --kernel --longest 10.65.0.5',
     ],
     execute: routes,
+  },
+  {
+    name: 'drain',
+    arguments: '',
+    maxArguments: 0,
+    summary: 'moves traffic away from this node and waits until it has moved',
+    details: [
+      'Every peer is told the routes that lead here as the last to use: with the community GRACEFUL_SHUTDOWN (RFC 8326) and, inside the AS, LOCAL_PREF 0. No session is reset and nothing is withdrawn, so what has no other way still comes here.',
+      'Waits until the change has been handed to TCP for every peer that has a session, and no route waits to be sent; what a peer makes of it cannot be known from here. It stays in force until undrain or the end of the daemon; a restart begins without it.',
+      'Exits with 0 when that is so, with 1 when the timeout passed before; the drain goes on then.',
+    ],
+    flags: DRAIN_FLAGS,
+    showVariables: true,
+    examples: ['mesos-bgp drain', 'mesos-bgp drain --timeout 10 -o json'],
+    execute: (call) => drain(call, true),
+  },
+  {
+    name: 'undrain',
+    arguments: '',
+    maxArguments: 0,
+    summary: 'takes a drain back, and waits as drain does',
+    details: [
+      'Every peer is told the routes as before the drain. On a node that is not drained it does nothing.',
+    ],
+    flags: DRAIN_FLAGS,
+    showVariables: true,
+    examples: ['mesos-bgp undrain'],
+    execute: (call) => drain(call, false),
   },
   {
     name: 'clear',
@@ -324,25 +313,6 @@ async function clear(call: Call): Promise<number> {
   return EXIT_OK;
 }
 
-/** @returns the answer, or the exit code after the message was said. */
-async function fetchFrom<T>(call: Call, path: string, body?: object): Promise<T | number> {
-  const { world, flags } = call;
-  const control = readSetting('control', flags, world.env, world.host);
-  if (!control.ok) {
-    world.say(`mesos-bgp: ${control.problem}`);
-    return EXIT_CONFIG;
-  }
-  const answer = await ask<T>(control.value!, path, body);
-  if (answer.ok) return answer.body;
-  world.say(`mesos-bgp: ${answer.message}`);
-  return exitCode(answer);
-}
-
-function exitCode(answer: Extract<Answer<unknown>, { ok: false }>): number {
-  if (answer.status === undefined) return EXIT_UNAVAILABLE;
-  return answer.status === 400 ? EXIT_USAGE : EXIT_DEGRADED;
-}
-
 /** All pages as one answer. */
 async function fetchAll<T extends { readonly routes: readonly object[]; readonly next: string | null }>(
   call: Call,
@@ -357,26 +327,5 @@ async function fetchAll<T extends { readonly routes: readonly object[]; readonly
     routes.push(...answer.routes);
     if (answer.next === null) return { ...answer, routes };
     query.set('after', answer.next);
-  }
-}
-
-/** @param none  said when the text is empty; data in JSON or YAML says it by itself. */
-async function show(call: Call, data: object, text: (wide: boolean) => string, none = ''): Promise<void> {
-  const { flags, world } = call;
-  const output = flags.get('--output') ?? 'table';
-  switch (output) {
-    case 'json':
-      world.print(`${JSON.stringify(data, null, 2)}\n`);
-      return;
-    case 'yaml': {
-      const { stringify } = await import('yaml');
-      world.print(stringify(data));
-      return;
-    }
-    default: {
-      const shown = text(output === 'wide');
-      if (shown === '') world.say(none);
-      else world.print(shown);
-    }
   }
 }

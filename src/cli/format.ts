@@ -2,6 +2,7 @@
 // colour says only what a word beside it says too.
 
 import type {
+  DrainAnswer,
   KernelAnswer,
   KernelRouteAnswer,
   KernelSummary,
@@ -115,7 +116,7 @@ const hostPort = (address: string, port: number): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
 export function formatStatus(status: StatusAnswer, terminal: Terminal): string {
-  const { datastore, kernel, peers, routes, control } = status;
+  const { control, datastore, drain, kernel, peers, routes } = status;
   const identity =
     status.asNumber === null
       ? status.node
@@ -153,11 +154,33 @@ export function formatStatus(status: StatusAnswer, terminal: Terminal): string {
       ['Peers', `${peers.established} of ${peers.configured} established`],
       ['Routes', [family('ipv4', 'IPv4'), family('ipv6', 'IPv6')]],
       ['Kernel', kernelLine(kernel)],
+      ...(drain.since === null ? [] : [['Drain', drainCell(drain)] as const]),
       ['Problems', status.problems === 0 ? 'none' : `${status.problems}; "mesos-bgp resolve" lists them`],
     ],
     terminal,
   );
 }
+
+const drainCell = ({ state, since }: DrainAnswer): Cell => ({
+  text: since === null ? state : `${state}, asked for at ${since}`,
+  colour: state === 'off' ? undefined : 'yellow',
+});
+
+/** How far it is; a line for each of some peers that have not been sent all. */
+export const formatDrain = (drain: DrainAnswer, terminal: Terminal): string => {
+  const { waitingFor } = drain;
+  const shown = waitingFor.slice(0, 10);
+  const more = waitingFor.length - shown.length;
+  return properties(
+    [
+      ['Drain', drainCell(drain)],
+      ...(shown.length === 0
+        ? []
+        : [['Waits for', more === 0 ? shown : [...shown, `and ${more} more`]] as const]),
+    ],
+    terminal,
+  );
+};
 
 const kernelLine = (kernel: KernelSummary): string =>
   kernel.mode === 'none'

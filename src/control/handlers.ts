@@ -13,10 +13,11 @@ import {
   parsePrefix,
   prefixLength,
 } from 'bgp-utils';
-import type { ClearAnswer, ClearRequest, ErrorAnswer, StatusAnswer } from './schema.ts';
+import type { ClearAnswer, ClearRequest, DrainRequest, ErrorAnswer, StatusAnswer } from './schema.ts';
 import type { ControlSource, KernelRouteFacts, RouteQuery } from './source.ts';
 import {
   type Clocks,
+  drainView,
   isFamily,
   kernelView,
   type PageRequest,
@@ -154,27 +155,43 @@ export function controlHandler(context: HandlerContext): (request: ControlReques
       },
     },
     { method: 'POST', path: '/v1/clear', parameters: [], handle: (request) => clear(request, source) },
+    {
+      method: 'GET',
+      path: '/v1/drain',
+      parameters: [],
+      handle: () => ok(drainView(source.status().drain, clocks())),
+    },
+    {
+      method: 'POST',
+      path: '/v1/drain',
+      parameters: [],
+      handle: (request) => drain(request, source) ?? ok(drainView(source.status().drain, clocks())),
+    },
   ];
 
   return (request) => {
-    const endpoint = endpoints.find(({ path }) =>
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const there = endpoints.filter(({ path }) =>
       path.endsWith('/')
         ? request.path.startsWith(path) && request.path.length > path.length
         : request.path === path,
     );
-    if (endpoint === undefined) {
+    if (there.length === 0) {
       const paths = endpoints.map(
         ({ method, path }) => `${method} ${path}${path.endsWith('/') ? 'ADDRESS' : ''}`,
       );
       return fail(404, `no such path: ${request.path}; there is ${paths.join(', ')}`);
     }
-    const method = request.method === 'HEAD' ? 'GET' : request.method;
-    if (method !== endpoint.method) {
-      const allow = endpoint.method === 'GET' ? 'GET, HEAD' : endpoint.method;
+    const endpoint = there.find((one) => one.method === method);
+    if (endpoint === undefined) {
+      const allow = there.map((one) => (one.method === 'GET' ? 'GET, HEAD' : one.method)).join(', ');
       return { ...fail(405, `${request.path} takes ${allow}, not ${request.method}`), allow };
     }
     if (method === 'POST' && !request.trusted) {
-      return fail(403, 'HTTP shows and changes nothing: use the control socket, as "mesos-bgp clear" does');
+      return fail(
+        403,
+        'HTTP shows and changes nothing: use the control socket, as the command mesos-bgp does',
+      );
     }
     for (const name of request.query.keys()) {
       if (!endpoint.parameters.includes(name)) {
@@ -329,13 +346,28 @@ function longestOf(
   return best;
 }
 
-function clear(request: ControlRequest, source: ControlSource): ControlReply {
-  let body: unknown;
+function parseJson(text: string): unknown {
   try {
-    body = JSON.parse(request.body);
+    return JSON.parse(text);
   } catch {
-    body = undefined;
+    return undefined;
   }
+}
+
+/** @returns what is wrong with the request. */
+function drain({ body: text }: ControlRequest, source: ControlSource): ControlReply | undefined {
+  const body = parseJson(text);
+  const wanted =
+    typeof body === 'object' && body !== null
+      ? (body as Partial<Record<keyof DrainRequest, unknown>>).drain
+      : undefined;
+  if (typeof wanted !== 'boolean') return fail(400, 'accepted is JSON like {"drain": true}');
+  source.drain(wanted);
+  return undefined;
+}
+
+function clear(request: ControlRequest, source: ControlSource): ControlReply {
+  const body = parseJson(request.body);
   const wanted = 'accepted is JSON like {"peer": "10.0.0.2", "how": "reset", "reason": "maintenance"}';
   if (typeof body !== 'object' || body === null) return fail(400, `the body is no JSON object: ${wanted}`);
   const { peer: name, how, reason = '' } = body as Partial<Record<keyof ClearRequest, unknown>>;

@@ -41,6 +41,7 @@ export interface StatusAnswer {
   /** Prefixes with a route, candidates for them, and how many were made here. */
   readonly routes: Readonly<Record<Family, RouteCounts>>;
   readonly kernel: KernelSummary;
+  readonly drain: DrainAnswer;
   /** How many `problems` /v1/resolve lists. */
   readonly problems: number;
   readonly control: {
@@ -223,6 +224,23 @@ export interface ClearRequest {
 export interface ClearAnswer {
   readonly peer: string;
   readonly how: 'reset' | 'soft-in' | 'soft-out';
+}
+
+/** GET /v1/drain, and the answer to POST /v1/drain */
+export interface DrainAnswer {
+  /**
+   * `draining` and `undraining`: peers in `waitingFor` have not been sent the change. `drained` and `off`: for every peer with a
+   * session it has been handed to TCP, and no route waits. What a peer makes of it cannot be known.
+   */
+  readonly state: 'off' | 'draining' | 'drained' | 'undraining';
+  /** When it was asked for; null is never since the start. */
+  readonly since: string | null;
+  readonly waitingFor: readonly string[];
+}
+
+/** POST /v1/drain, on the control socket alone; asking for what holds already changes nothing */
+export interface DrainRequest {
+  readonly drain: boolean;
 }
 
 /** Every answer that is not 2xx, /readyz apart. */

@@ -30,6 +30,7 @@ export interface StatusFacts {
     readonly losses: number;
   };
   readonly speaker: SpeakerCounts;
+  readonly drain: DrainFacts;
   readonly kernel: KernelFacts;
   /** BGP listeners; `error` is why one that should be there is not. */
   readonly listening: readonly {
@@ -43,6 +44,15 @@ export interface StatusFacts {
   readonly heldBack: string | undefined;
   /** Datastore read, own routes advertised, kernel in step; not whether peers are there. Reasons are sentences. */
   readonly ready: { readonly ok: boolean; readonly reasons: readonly string[] };
+}
+
+export interface DrainFacts {
+  /** As last asked for; `draining` and `undraining` until every peer with a session has been sent the change. */
+  readonly state: 'off' | 'draining' | 'drained' | 'undraining';
+  /** When it was asked for; undefined is never in this run. */
+  readonly since: Millis | undefined;
+  /** Peers that have not been sent all of it. */
+  readonly waitingFor: readonly PeerId[];
 }
 
 export interface KernelFacts {
@@ -98,4 +108,6 @@ export interface ControlSource {
   now(): Millis;
   /** The peer is one of `peers()`. @param text  for the peer's operator (RFC 9003); '' is none. */
   clear(peer: PeerId, how: ClearHow, text: string): void;
+  /** @param wanted  false takes a drain back. */
+  drain(wanted: boolean): void;
 }

@@ -13,6 +13,7 @@ import {
   type RouteView,
 } from 'bgp-utils';
 import type {
+  DrainAnswer,
   Health,
   KernelAnswer,
   KernelRouteAnswer,
@@ -25,7 +26,7 @@ import type {
   RoutesAnswer,
   StatusAnswer,
 } from './schema.ts';
-import type { KernelFacts, KernelRouteFacts, StatusFacts } from './source.ts';
+import type { DrainFacts, KernelFacts, KernelRouteFacts, StatusFacts } from './source.ts';
 
 /** One moment on both clocks, so that times on the monotonic one can be shown as dates. */
 export interface Clocks {
@@ -74,10 +75,17 @@ export function statusView(
     peers: { configured: peers.length, established },
     routes: facts.speaker.routes,
     kernel,
+    drain: drainView(facts.drain, clocks),
     problems: facts.problems,
     control: server,
   };
 }
+
+export const drainView = ({ state, since, waitingFor }: DrainFacts, clocks: Clocks): DrainAnswer => ({
+  state,
+  since: since === undefined ? null : iso(since, clocks),
+  waitingFor,
+});
 
 const unread = ({ datastore }: StatusFacts): boolean =>
   datastore.revision === undefined || datastore.revision === '0';
@@ -105,6 +113,9 @@ function health(
     }
   }
   if (facts.heldBack !== undefined) degraded.push(facts.heldBack);
+  if (facts.drain.state === 'drained' || facts.drain.state === 'draining') {
+    degraded.push(`this node is ${facts.drain.state}: "mesos-bgp undrain" takes it back`);
+  }
   if (lost.length > 0) {
     const named = lost.slice(0, 3).map((peer) => `${peer.config.peer} (${peer.state})`);
     const more = lost.length > named.length ? ` and ${lost.length - named.length} more` : '';

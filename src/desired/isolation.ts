@@ -42,9 +42,9 @@ export function guardIsolation(
       heldBack: `${desired.node} would take no part in BGP any more while routes are in use: that is held back, and ${stays}: ${advice}`,
     };
   }
-  const { listen, transport } = last;
+  const { listen, peers, transport } = last;
   return {
-    state: { ...desired, speaker: applied.speaker, listen, transport, peers: [...applied.peers.values()] },
+    state: { ...desired, speaker: applied.speaker, listen, transport, peers },
     heldBack: `a change of peerings would leave ${desired.node} with no peer at all while routes are in use: it is held back, and ${stays}: ${advice}`,
   };
 }

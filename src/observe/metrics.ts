@@ -102,6 +102,9 @@ export const METRICS: readonly Metric[] = [
   gauge('isolation_held_back', 'A change that would leave the node without peers is held back.', (facts) =>
     one(facts.status.heldBack !== undefined),
   ),
+  gauge('drained', 'The node is drained, or about to be: an operator asked for it.', ({ status }) =>
+    one(status.drain.state === 'drained' || status.drain.state === 'draining'),
+  ),
   gauge('listener_up', 'Listening for BGP on that address.', ({ status }) =>
     status.listening.map(({ address, port, error }) => [
       { address, port: String(port) },

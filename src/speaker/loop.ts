@@ -68,6 +68,8 @@ export class SpeakerLoop {
   private turnBegan = 0;
   private longest = { sinceMs: 0, now: 0, before: 0 };
   private stopped = false;
+  /** Turns that have ended: what was fed before one has been decided, or is a backlog of the speaker's. */
+  turns = 0;
   private readOctets = 0;
   /** Read, and not yet told to the speaker: of each connection one piece, because it is paused meanwhile. */
   private readonly unread = new Map<ConnectionId, Uint8Array>();
@@ -158,6 +160,7 @@ export class SpeakerLoop {
     const now = clock.now();
     this.watch(now, now - this.turnBegan);
     this.turnBegan = now;
+    this.turns++;
     this.readOctets = 0;
     this.readOn();
     if (speaker.hasBacklog || this.ready.size > 0) this.schedule();

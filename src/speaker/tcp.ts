@@ -148,6 +148,11 @@ export class Tcp {
     return socket === undefined ? 0 : Math.max(0, HIGH_WATER_OCTETS - socket.writableLength);
   }
 
+  /** Octets wait for the kernel to take them. */
+  waits(connection: ConnectionId): boolean {
+    return (this.sockets.get(connection)?.writableLength ?? 0) > 0;
+  }
+
   write(connection: ConnectionId, messages: readonly Uint8Array[]): void {
     const socket = this.sockets.get(connection);
     if (socket === undefined) return;

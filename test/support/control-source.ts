@@ -133,6 +133,7 @@ export function statusFacts(changes: Partial<StatusFacts> = {}): StatusFacts {
     },
     speaker: { peers: 1, established: 1, routes: { ipv4: counts, ipv6: counts } },
     kernel: { mode: 'netlink', inStep: true, installed: 12, pending: 0, failed: 0, lastError: undefined },
+    drain: { state: 'off', since: undefined, waitingFor: [] },
     listening: [{ address: '10.0.0.1', port: 179, error: undefined }],
     problems: 0,
     heldBack: undefined,
@@ -190,12 +191,13 @@ export function resolveAnswer(changes: Partial<ResolveAnswer> = {}): ResolveAnsw
 export interface FakeSource extends ControlSource {
   readonly cleared: { readonly peer: PeerId; readonly how: ClearHow; readonly text: string }[];
   readonly asked: RouteQuery[];
+  readonly drains: boolean[];
 }
 
 /** Answers with what it was given; a query narrows routes by family and prefix as the speaker does. */
 export function fakeSource(
   facts: {
-    readonly status?: StatusFacts;
+    readonly status?: StatusFacts | (() => StatusFacts);
     readonly peers?: readonly PeerView[];
     readonly routes?: readonly RouteView[];
     readonly kernel?: readonly KernelRouteFacts[];
@@ -204,12 +206,14 @@ export function fakeSource(
 ): FakeSource {
   const cleared: FakeSource['cleared'] = [];
   const asked: RouteQuery[] = [];
+  const drains: boolean[] = [];
   const fits = (route: RouteView, family: Family | undefined, only: string | undefined) =>
     (family === undefined || route.family === family) && (only === undefined || route.prefix === only);
   return {
     cleared,
     asked,
-    status: () => facts.status ?? statusFacts(),
+    drains,
+    status: () => (typeof facts.status === 'function' ? facts.status() : (facts.status ?? statusFacts())),
     peers: () => facts.peers ?? [],
     routes: (query) => {
       asked.push(query);
@@ -220,5 +224,6 @@ export function fakeSource(
     metrics: () => '# HELP mesosbgp_ready\n',
     now: () => NOW,
     clear: (peer, how, text) => void cleared.push({ peer, how, text }),
+    drain: (wanted) => void drains.push(wanted),
   };
 }

@@ -2,10 +2,11 @@
 // datastore entries through the daemon's own way (desired state, reconciliation, speaker). What a change does is counted. The
 // network carries IPv4 alone: sessions in IPv6 are told to the speakers, and never come up.
 
-import type { Address, PeerId } from 'bgp-utils';
+import type { Address, PeerId, Prefix, RouteView } from 'bgp-utils';
 import { type Host, Network } from 'bgp-utils/testing';
 import { applyEvent, EMPTY_SNAPSHOT } from '../../src/calico/snapshot.ts';
 import { type DesiredState, desiredState } from '../../src/desired/desired-state.ts';
+import { drainedPeers } from '../../src/desired/drain.ts';
 import { type AppliedState, NOTHING_APPLIED, reconcile } from '../../src/desired/reconcile.ts';
 import { entriesOf, type TestCluster } from './calico.ts';
 
@@ -87,6 +88,8 @@ export class LiveNetwork {
   readonly network = new Network(2);
   readonly #members: readonly Member[];
   #gone: { at: string; prefix: string }[] = [];
+  /** Names of nodes that are drained, from the next change on. */
+  readonly drained = new Set<string>();
 
   constructor(entries: Entries, secrets: Secrets = () => undefined) {
     this.#members = Object.entries(ADDRESSES).map(([name, address]) => {
@@ -139,6 +142,18 @@ export class LiveNetwork {
   forwarded = (name: string): string[] =>
     [...this.#members.find((member) => member.name === name)!.host.forwarding.keys()].sort();
 
+  /** Where a node sends what is for a prefix: names, or addresses that are no node's. */
+  nextHops(name: string, prefix: string): readonly string[] {
+    const route = this.#members.find((member) => member.name === name)!.host.forwarding.get(prefix as never);
+    return route?.type === 'unicast' ? route.nextHops.map((hop) => nameOf(hop as string as PeerId)) : [];
+  }
+
+  /** Routes of a node's Loc-RIB for a prefix. */
+  routes(name: string, prefix: string): readonly RouteView[] {
+    const { host } = this.#members.find((member) => member.name === name)!;
+    return [...host.speaker.routes('ipv4', prefix as Prefix)];
+  }
+
   #updates(): number {
     return this.#members
       .flatMap(({ host }) => host.speaker.peerViews())
@@ -152,7 +167,9 @@ export class LiveNetwork {
       entries: Object.entries(entries).map(([key, value]) => ({ key, value: JSON.stringify(value) })),
     });
     member.desired = desiredState(snapshot, { node: member.name, secrets, endpointFiles: () => WORKLOADS });
-    const { inputs, next } = reconcile(member.desired, member.applied);
+    const { desired } = member;
+    const peers = this.drained.has(member.name) ? drainedPeers(desired.peers) : desired.peers;
+    const { inputs, next } = reconcile({ ...desired, peers }, member.applied);
     member.applied = next;
     member.host.tell(...inputs);
     return inputs.length;

@@ -156,6 +156,14 @@ export class Tables {
     return [...this.members.values()].some((member) => this.hasWork(member));
   }
 
+  /** Peers with a session for whom routes wait, or octets do where `waits` says so of the connection. */
+  peersWithUnsent(waits: (connection: ConnectionId) => boolean): PeerId[] {
+    return [...this.members.values()]
+      .filter(({ peer }) => peer.connection !== undefined)
+      .filter((member) => this.hasWork(member) || waits(member.peer.connection!))
+      .map(({ peer }) => peer.config.peer);
+  }
+
   // ── between peers and tables ────────────────────────────────────────────────────────────────────────────────────
 
   protected exportSide(member: Member, agreed: Negotiated): ExportSide {

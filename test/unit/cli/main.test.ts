@@ -4,16 +4,19 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PeerId } from 'bgp-utils';
 import { parse as parseYaml } from 'yaml';
 import { ask } from '../../../src/cli/client.ts';
 import { COMMANDS, type Resolved, type World } from '../../../src/cli/commands.ts';
 import { main } from '../../../src/cli/main.ts';
 import { type RunConfig, SETTINGS } from '../../../src/config/config.ts';
 import { startControlServer } from '../../../src/control/server.ts';
+import type { StatusFacts } from '../../../src/control/source.ts';
 import {
   type FakeSource,
   fakeSource,
   kernelRoute,
+  NOW,
   peerView,
   resolveAnswer,
   routeView,
@@ -120,10 +123,6 @@ describe('help', () => {
     }
   });
 
-  it('leaves out what does not exist yet', async () => {
-    expect((await call(['--help'])).out).not.toMatch(/drain/);
-  });
-
   it('comes on stderr with 64 when nothing was asked', async () => {
     expect(await call([])).toMatchObject({ code: 64, out: '', err: expect.stringContaining('Usage:') });
   });
@@ -141,7 +140,9 @@ describe('help', () => {
 describe('wrong usage', () => {
   it.each([
     ['statsu', 'unknown command statsu: is status meant?'],
-    ['drain', 'unknown command drain; commands are run, resolve, status'],
+    ['dump', 'unknown command dump; commands are run, resolve, status'],
+    ['drain now', 'drain takes no arguments, and got now as well'],
+    ['drain --timeout soon', '--timeout "soon" is not usable: accepted are seconds, as in 60 or 0.5'],
     ['--node a run', 'the command comes first'],
     ['run --nod a', 'unknown flag --nod: is --node meant?; see mesos-bgp run --help'],
     ['run extra', 'run takes no arguments, and got extra as well'],
@@ -407,5 +408,64 @@ describe('what answers and is no daemon', () => {
       code: 69,
       err: expect.stringContaining('cannot be reached'),
     });
+  });
+});
+
+describe('drain', () => {
+  /** States that the daemon goes through: each answer has the next one, and the last stays. */
+  const going = (...states: readonly StatusFacts['drain']['state'][]) => {
+    let at = 0;
+    return fakeSource({
+      status: () => {
+        const state = states[Math.min(at++, states.length - 1)]!;
+        return statusFacts({ drain: { state, since: NOW, waitingFor: state === 'draining' ? [PEER] : [] } });
+      },
+    });
+  };
+  const PEER = '10.0.0.2' as PeerId;
+
+  it.each([
+    ['drain', true, ['draining', 'draining', 'drained']],
+    ['undrain', false, ['undraining', 'off']],
+    ['undrain', false, ['off']],
+  ] as const)('%s waits until every peer has been sent the change', async (command, wanted, states) => {
+    const source = going(...states);
+    await daemon(source);
+    const { code, out, err } = await call([command]);
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toMatch(new RegExp(`^Drain +${states.at(-1)}, asked for at [-0-9]+T[:.0-9]+Z\\n$`));
+    expect(source.drains).toEqual([wanted]);
+  });
+
+  it('ends with 1 when the time is up, and says who waits', async () => {
+    await daemon(going('draining'));
+    const { code, out, err } = await call(words('drain --timeout 0.2'));
+    expect(code).toBe(1);
+    expect(out).toContain('Waits for  10.0.0.2');
+    expect(err).toContain('not every peer has been sent the change within 0.2 s; it stays in force');
+  });
+
+  it('only asks with --timeout 0', async () => {
+    await daemon(going('draining'));
+    const { code, out } = await call(words('drain --timeout 0 -o json'));
+    expect([code, JSON.parse(out)]).toEqual([0, expect.objectContaining({ state: 'draining' })]);
+  });
+
+  it('ends with 1 when somebody takes it back meanwhile, and with 69 without a daemon', async () => {
+    await daemon(going('draining', 'off'));
+    expect(await call(['drain'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('the state is off'),
+    });
+    const elsewhere = { env: { MESOS_BGP_CONTROL: join(folder, 'none.sock') } };
+    expect((await call(['drain'], elsewhere)).code).toBe(69);
+  });
+
+  it('is shown by status, which is degraded as long as it is on', async () => {
+    await daemon(going('drained'));
+    const { code, out } = await call(['status']);
+    expect(code).toBe(1);
+    expect(out).toContain('this node is drained: "mesos-bgp undrain" takes it back');
+    expect(out).toMatch(/^Drain +drained/m);
   });
 });

@@ -52,6 +52,7 @@ describe('paths', () => {
     '/v1/routes',
     '/v1/kernel',
     '/v1/resolve',
+    '/v1/drain',
   ])('GET and HEAD %s answer', (path) => {
     expect(ask(path).status).toBe(200);
     expect(ask(path, { method: 'HEAD' }).status).toBe(200);
@@ -66,6 +67,7 @@ describe('paths', () => {
     ['POST', '/v1/status', 'GET, HEAD'],
     ['DELETE', '/v1/peers/10.0.0.2', 'GET, HEAD'],
     ['GET', '/v1/clear', 'POST'],
+    ['DELETE', '/v1/drain', 'GET, HEAD, POST'],
   ])('refuse %s %s, and say what they take', (method, path, allow) => {
     expect(ask(path, { method })).toMatchObject({ status: 405, allow });
   });
@@ -264,4 +266,27 @@ describe('POST /v1/clear', () => {
 it('/metrics is text, as the source makes it', () => {
   const reply = ask('/metrics');
   expect([reply.status, reply.body]).toEqual([200, '# HELP mesosbgp_ready\n']);
+});
+
+describe('/v1/drain', () => {
+  const post = (source: FakeSource, body: string, trusted = true) =>
+    asker(source)('/v1/drain', { method: 'POST', body, trusted });
+
+  it('asks for a drain or its end, and answers how far it is', () => {
+    const source = fakeSource({
+      status: statusFacts({ drain: { state: 'draining', since: NOW, waitingFor: ['10.0.0.2' as PeerId] } }),
+    });
+    const answer = { state: 'draining', since: new Date(WALL).toISOString(), waitingFor: ['10.0.0.2'] };
+    expect(post(source, '{"drain": true}')).toEqual({ status: 200, body: answer });
+    expect(post(source, '{"drain": false}').status).toBe(200);
+    expect(source.drains).toEqual([true, false]);
+    expect(asker(source)('/v1/drain', { trusted: false }).body).toEqual(answer);
+  });
+
+  it('changes nothing over HTTP, or by a body that says nothing', () => {
+    const source = fakeSource();
+    expect(post(source, '{"drain": true}', false).status).toBe(403);
+    for (const body of ['', 'null', '{}', '{"drain": "yes"}']) expect(post(source, body).status).toBe(400);
+    expect(source.drains).toEqual([]);
+  });
 });
