@@ -56,12 +56,18 @@ function workloadRoutes(policy: KernelPolicy, routes: Iterable<LocalRoute>): Ori
     if (other !== undefined && other.metric <= metric) continue;
     used.set(prefix, { metric, interface: route.nextHops[0]?.interface });
   }
-  return [...used].sort(byPrefix).map(([prefix, { metric, interface: by }]) => ({
-    prefix,
-    attributes: { origin: 0, asPath: [], localPref: Math.max(0, PRIORITY_SUM - metric) },
-    kernel: 'none', // it is there
-    interface: by,
-  }));
+  return [...used].sort(byPrefix).map(([prefix, { metric, interface: by }]) => {
+    const localPref = Math.max(0, PRIORITY_SUM - metric);
+    const normal = PRIORITY_SUM - policy.normalPriority[familyOfPrefix(prefix)];
+    return {
+      prefix,
+      attributes: { origin: 0, asPath: [], localPref },
+      kernel: 'none', // it is there
+      interface: by,
+      // The workload is moving to another host, which has more to say (3.8) unless it is moving to this one, too.
+      yieldsAbove: Math.max(localPref, normal),
+    };
+  });
 }
 
 function leadsToWorkload(

@@ -248,7 +248,7 @@ describe('the decision on numbers', () => {
       origin: few(0 as const, 1 as const),
       asPath: few([65001], [65002]).map((asNumbers) => [{ type: 'AS_SEQUENCE' as const, asNumbers }]),
       multiExitDisc: few(0, 10),
-      localPref: few(100),
+      localPref: few(100, 100, 100, 200),
     }),
     nextHop: hop,
     peer: fc.nat(5),
@@ -275,7 +275,8 @@ describe('the decision on numbers', () => {
           maxLength: 8,
         }),
         fc.option(fc.nat(5), { nil: undefined }),
-        (routes, inUse) => {
+        few(undefined, 99, 100, 150, 200),
+        (routes, inUse, yieldsAbove) => {
           const hops = new NextHops();
           const pool = new HeardSets(hops);
           const prefixes = new PrefixTable('ipv4');
@@ -304,9 +305,11 @@ describe('the decision on numbers', () => {
               peerAddress,
               pathId: adjRibIn.pathIdOf(path),
               inUse: adjRibIn.peerOf(path) === inUse,
+              yieldsAbove: from.kind === 'local' ? yieldsAbove : undefined,
             });
           }
-          const quick = new BestPath({ adjRibIn, pool, nextHops: hops, peerFacts: facts });
+          const localYieldsAbove = () => yieldsAbove;
+          const quick = new BestPath({ adjRibIn, pool, nextHops: hops, peerFacts: facts, localYieldsAbove });
           const best = quick.decide(at, inUse ?? NONE);
           if (candidates.length === 0) return expect(best).toBe(NONE);
           const slow = decide(candidates, 100);

@@ -48,6 +48,7 @@ export interface CandidateFacts {
   readonly clusterList?: number;
   readonly peerAddress?: string;
   readonly pathId?: number;
+  readonly yieldsAbove?: number;
 }
 
 const pool = new AttributePool();
@@ -75,6 +76,7 @@ export function candidate(facts: CandidateFacts): Candidate {
     bgpIdentifier: address(facts.bgpIdentifier ?? '10.0.0.1'),
     peerAddress: address(facts.peerAddress ?? '10.0.1.1'),
     pathId: facts.pathId ?? 0,
+    yieldsAbove: facts.yieldsAbove,
   };
 }
 

@@ -23,6 +23,8 @@ export interface BestPathOptions {
   readonly pool: HeardSets;
   readonly nextHops: NextHops;
   readonly peerFacts: PeerFactsOf;
+  /** See LocRibOptions. */
+  readonly localYieldsAbove?: (prefix: PrefixId) => number | undefined;
 }
 
 export class BestPath {
@@ -41,7 +43,7 @@ export class BestPath {
    */
   decide(prefix: PrefixId, inUse: number): PathId | typeof NONE {
     this.collect(prefix);
-    if (this.count > 1) this.compare();
+    if (this.count > 1) this.compare(prefix);
     this.equals = this.count;
     if (this.count > 1) {
       this.equal.set(this.paths.subarray(0, this.count));
@@ -88,10 +90,15 @@ export class BestPath {
     return this.options.nextHops.costOf(nextHop as NextHopId);
   }
 
-  private compare(): void {
+  private compare(prefix: PrefixId): void {
     const { pool } = this.options;
     const { keys, paths } = this;
-    for (let i = 0; i < this.count; i++) keys[i] = this.kindOf(paths[i]!) === 'local' ? 0 : 1;
+    let local = false;
+    for (let i = 0; i < this.count; i++) {
+      keys[i] = this.kindOf(paths[i]!) === 'local' ? 0 : 1;
+      local ||= keys[i] === 0;
+    }
+    if (local && this.localYields(prefix)) for (let i = 0; i < this.count; i++) keys[i] = 1 - keys[i]!;
     if (this.keepLowest()) return;
     for (let i = 0; i < this.count; i++) keys[i] = pool.isLongLivedStale(this.setOf(paths[i]!)) ? 1 : 0;
     if (this.keepLowest()) return;
@@ -106,6 +113,20 @@ export class BestPath {
     if (this.keepLowest()) return;
     for (let i = 0; i < this.count; i++) keys[i] = this.costOf(paths[i]!, this.setOf(paths[i]!))!;
     this.keepLowest();
+  }
+
+  /** A peer has the prefix with a LOCAL_PREF that the route made here says is stronger. */
+  private localYields(prefix: PrefixId): boolean {
+    const limit = this.options.localYieldsAbove?.(prefix);
+    if (limit === undefined) return false;
+    const { pool } = this.options;
+    for (let i = 0; i < this.count; i++) {
+      const path = this.paths[i]!;
+      const set = this.setOf(path);
+      if (this.kindOf(path) !== 'local' && pool.localPref(set) > limit && !pool.isLongLivedStale(set))
+        return true;
+    }
+    return false;
   }
 
   private breakTies(inUse: number): void {

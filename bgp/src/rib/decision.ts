@@ -20,6 +20,8 @@ export interface Candidate {
   readonly pathId: number;
   /** Of the peer whose route is in use; said only where that shall count (RFC 5004). */
   readonly inUse?: boolean;
+  /** Of a route made here: the LOCAL_PREF above which a peer's route is used in its place; undefined: none is. */
+  readonly yieldsAbove?: number | undefined;
 }
 
 export interface Decision {
@@ -55,8 +57,18 @@ function lowestMedPerNeighborAs(candidates: readonly Candidate[]): readonly Cand
   return candidates.filter(({ set }) => set.multiExitDisc === least.get(set.neighborAs));
 }
 
+/** Not in the RFC either: a route made here may say that it is not the last word, and which LOCAL_PREF is stronger. */
+function yielding(candidates: readonly Candidate[]): readonly Candidate[] {
+  const limit = candidates.find(({ kind }) => kind === 'local')?.yieldsAbove;
+  if (limit === undefined) return candidates;
+  const isStronger = ({ kind, set }: Candidate): boolean =>
+    kind !== 'local' && set.localPref > limit && !isLongLivedStale(set.attributes);
+  return candidates.some(isStronger) ? candidates.filter(({ kind }) => kind !== 'local') : candidates;
+}
+
 /** What makes routes equal enough to be used together. */
 export const STEPS: readonly Step[] = [
+  { name: 'locally originated, and yields to a higher LOCAL_PREF', keep: yielding },
   // Not in the RFC: a route made here is a fact, and no peer's opinion replaces it.
   { name: 'locally originated', keep: lowest(({ kind }) => (kind === 'local' ? 0 : 1)) },
   { name: 'long-lived stale', keep: lowest(({ set }) => (isLongLivedStale(set.attributes) ? 1 : 0)) }, // RFC 9494 §4.3

@@ -51,6 +51,8 @@ export interface LocRibOptions {
   readonly peerFacts: PeerFactsOf;
   /** How the kernel shall treat a prefix that is originated here. */
   readonly localForwarding: (prefix: PrefixId) => ForwardingRoute | undefined;
+  /** LOCAL_PREF above which a peer's route is used in place of the one made here; undefined or absent: none is. */
+  readonly localYieldsAbove?: (prefix: PrefixId) => number | undefined;
   readonly maxPaths: () => number;
   /** RFC 5004; absent is no. */
   readonly preferOldest?: () => boolean;
@@ -196,6 +198,7 @@ export class LocRib {
         peerAddress: facts.address,
         pathId: adjRibIn.pathIdOf(path),
         inUse: adjRibIn.peerOf(path) === current,
+        ...(local && { yieldsAbove: this.options.localYieldsAbove?.(prefix) }),
       });
     }
     return candidates;

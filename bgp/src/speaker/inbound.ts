@@ -147,7 +147,7 @@ export class Inbound {
     const before = this.originated.get(prefix);
     this.originated.set(prefix, route);
     this.store(this.countOf(LOCAL), prefix, LOCAL, 0, set, set);
-    if (before?.kernel !== route.kernel) touch(prefix);
+    if (before?.kernel !== route.kernel || before.yieldsAbove !== route.yieldsAbove) touch(prefix);
     return before !== undefined && before.interface !== route.interface ? prefix : NONE;
   }
 

@@ -100,6 +100,8 @@ export interface OriginatedRoute {
   readonly kernel: 'blackhole' | 'none';
   /** That the kernel's own route goes out by, for policies that ask for it; undefined where there is none. */
   readonly interface?: string | undefined;
+  /** A peer's route with a higher LOCAL_PREF than this is used in its place; undefined: none is. */
+  readonly yieldsAbove?: number | undefined;
 }
 
 export type Input =

@@ -72,6 +72,7 @@ export class Routing {
       maxPaths,
       preferOldest,
       forwards,
+      localYieldsAbove: (prefix) => this.inbound.originatedAt(prefix)?.yieldsAbove,
       localForwarding: (prefix) =>
         this.inbound.originatedAt(prefix)?.kernel === 'blackhole' ? { type: 'blackhole' } : undefined,
     });

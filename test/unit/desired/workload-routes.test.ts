@@ -1,5 +1,6 @@
-import type { Prefix } from 'bgp-utils';
+import { address, type Prefix } from 'bgp-utils';
 import { type LocalRoute, withWorkloads } from '../../../src/desired/workload-routes.ts';
+import { announcement, Bench, passivePeer, withdrawal } from '../../support/bench.ts';
 import { stateOf, type TestCluster } from '../../support/calico.ts';
 import { evaluatePolicy } from '../../support/policy.ts';
 
@@ -80,7 +81,7 @@ describe('routes to workloads of this host (§3.1)', () => {
     expect(originated(route(prefix, { metric }))).toEqual([
       {
         ...{ prefix, attributes: { origin: 0, asPath: [], localPref }, kernel: 'none' },
-        interface: 'cali4f6e2d1a-0b',
+        ...{ interface: 'cali4f6e2d1a-0b', yieldsAbove: Math.max(localPref, 2147482623) },
       },
     ]);
   });
@@ -123,4 +124,56 @@ describe('routes to workloads of this host (§3.1)', () => {
       expect([told('10.0.1.10', 'internal'), told('10.0.1.1', 'external')]).toEqual([mesh, tor]);
     },
   );
+});
+
+describe('an elevated route of a peer (§3.8)', () => {
+  const PEER = '10.0.1.10';
+  const ELEVATED = 512;
+  const NORMAL = 1024;
+  const told = (text: string, metric: number) =>
+    announcement([text], {
+      ...{ origin: 0, asPath: [], localPref: 2147483647 - metric },
+      nextHop: { address: address(PEER) },
+    });
+  /** A node with a route of its own, in use, and a peer that tells its own of the same address. */
+  function met(found: LocalRoute[], text: string, theirs: number) {
+    const bench = new Bench({}, passivePeer(PEER));
+    const routes = withWorkloads(state.originated, state.kernel, found);
+    bench.tell(...routes.map((one) => ({ type: 'Originate' as const, route: one })));
+    const connection = bench.establish(PEER);
+    bench.received(connection, told(text, theirs));
+    return { bench, connection };
+  }
+
+  it.each<[string, number, number, string | undefined]>([
+    ['replaces the route to a workload that moves away', 0, ELEVATED, PEER],
+    ['replaces one with a metric as well', NORMAL, ELEVATED, PEER],
+    ['replaces one that is elevated less', ELEVATED, ELEVATED - 1, PEER],
+    ['does not replace one that is elevated as much', ELEVATED, ELEVATED, undefined],
+    ['that is none leaves it alone', 0, NORMAL, undefined],
+    ['that is none leaves also one below the normal priority alone', NORMAL + 1, NORMAL, undefined],
+  ])('%s', (_, metric, theirs, used) => {
+    const { bench } = met([route('10.65.0.65/32', { metric })], '10.65.0.65/32', theirs);
+    expect(bench.routes()['10.65.0.65/32']).toBe(used);
+  });
+
+  it("takes the own one's place also for those that were told of it, and gives it back when it goes", () => {
+    const { bench, connection } = met([route('10.65.3.7/32')], '10.65.3.7/32', ELEVATED);
+    expect([...bench.told(connection).keys()]).toEqual([BLOCK]);
+    bench.received(connection, withdrawal(['10.65.3.7/32']));
+    expect(bench.routes()).toEqual({ [BLOCK]: 'blackhole' });
+    expect([...bench.told(connection).keys()].sort()).toEqual([BLOCK, '10.65.3.7/32']);
+  });
+
+  it('does not replace an own block: it ties with a static route', () => {
+    const { bench } = met([], BLOCK, ELEVATED);
+    expect(bench.routes()).toEqual({ [BLOCK]: 'blackhole' });
+  });
+
+  it('takes its place when it becomes elevated', () => {
+    const { bench, connection } = met([route('10.65.3.7/32')], '10.65.3.7/32', NORMAL);
+    expect(bench.routes()['10.65.3.7/32']).toBeUndefined();
+    bench.received(connection, told('10.65.3.7/32', ELEVATED));
+    expect(bench.routes()['10.65.3.7/32']).toBe(PEER);
+  });
 });

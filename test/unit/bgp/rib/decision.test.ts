@@ -14,6 +14,12 @@ const names = (list: readonly CandidateFacts[], maxPaths = 1) => {
 describe('each step alone (RFC 4271 §9.1.2, RFC 4456 §9)', () => {
   it.each<[string, CandidateFacts, CandidateFacts]>([
     ['locally originated', { kind: 'local' }, { kind: 'external', localPref: 900 }],
+    [
+      'locally originated, and yields to a higher LOCAL_PREF',
+      { kind: 'internal', localPref: 201 },
+      { kind: 'local', localPref: 900, yieldsAbove: 200 },
+    ],
+    ['locally originated', { kind: 'local', yieldsAbove: 200 }, { kind: 'internal', localPref: 200 }],
     ['degree of preference (LOCAL_PREF)', { localPref: 200 }, { localPref: 100, asPath: [] }],
     ['AS_PATH length', { asPath: [1] }, { asPath: [1, 2] }],
     ['ORIGIN', { origin: 0 }, { origin: 2 }],
