@@ -21,7 +21,7 @@ export const inside = (): boolean => process.env[MARK] !== undefined;
 export function reenter(): Promise<number> {
   const { generator } = cores();
   const [program, ...args] = [
-    ...['unshare', '--net', '--kill-child'],
+    ...['unshare', '--net', '--kill-child=SIGTERM'],
     ...(generator === undefined ? [] : ['taskset', '-c', `${generator}`]),
     ...[process.execPath, ...process.execArgv, ...process.argv.slice(1)],
   ];

@@ -118,6 +118,9 @@ async function main(): Promise<number> {
     if (process.getuid?.() !== 0) usage('the bench needs root, for a network namespace of its own');
     return reenter();
   }
+  // Through `exit`, so that no daemon and no folder outlives the bench.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => process.exit(130));
   prepareNetwork();
   const { generator, daemon: cpu } = cores();
   const versions = new Map<DaemonKind, string>();

@@ -65,6 +65,7 @@ export class Trial {
 
   constructor(readonly options: TrialOptions) {
     this.folder = mkdtempSync(join(tmpdir(), 'mesos-bgp-bench-'));
+    process.once('exit', this.removeFolder);
   }
 
   get process(): BenchProcess {
@@ -279,8 +280,11 @@ export class Trial {
   async end(): Promise<void> {
     for (const client of this.clients) client.close();
     await this.daemon?.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+    process.off('exit', this.removeFolder);
+    this.removeFolder();
   }
+
+  private readonly removeFolder = () => rmSync(this.folder, { recursive: true, force: true });
 
   private get probeFile(): string {
     return join(this.folder, 'probe.json');
