@@ -12,7 +12,7 @@ import { gobgp } from './daemons/gobgp.ts';
 import { openbgpd } from './daemons/openbgpd.ts';
 import { ours } from './daemons/ours.ts';
 import { cores, inside, prepareNetwork, reenter } from './isolation.ts';
-import { machine, type Row, summary, table } from './report.ts';
+import { type Machine, machine, type Row, summary, table } from './report.ts';
 import { S4 } from './scenarios/best-path.ts';
 import { S5 } from './scenarios/churn.ts';
 import { GIVE_BACK } from './scenarios/give-back.ts';
@@ -160,21 +160,27 @@ async function main(): Promise<number> {
             })),
           );
         rows.push(...found);
+        keep(options.json, where, versions, rows);
         console.log(table(found, ours.name));
       }
     }
   } finally {
     rmSync(probeFolder, { recursive: true, force: true });
     console.log(`CPU s / wall s / peak MB (ours divided by theirs)\n\n${summary(rows, ours.name)}`);
-    if (options.json !== undefined) {
-      const known = [...versions].map(([{ name, settings }, version]) => ({ name, version, settings }));
-      writeFileSync(
-        options.json,
-        `${JSON.stringify({ machine: where, daemons: known, rows }, undefined, 1)}\n`,
-      );
-    }
   }
   return rows.some(({ problem, daemon }) => problem !== undefined && daemon === ours.name) ? 1 : 0;
+}
+
+/** After each variant, so that an end by signal loses little. */
+function keep(
+  file: string | undefined,
+  where: Machine,
+  versions: ReadonlyMap<DaemonKind, string>,
+  rows: readonly Row[],
+): void {
+  if (file === undefined) return;
+  const daemons = [...versions].map(([{ name, settings }, version]) => ({ name, version, settings }));
+  writeFileSync(file, `${JSON.stringify({ machine: where, daemons, rows }, undefined, 1)}\n`);
 }
 
 /** @returns a row a part of the variant; one with the problem when there is nothing to show. */
