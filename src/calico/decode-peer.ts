@@ -2,7 +2,7 @@
 // or its AS number a session does harm, without itself it is just missing. A selector that does not parse is no reason:
 // it matches no node.
 
-import { familyOfAddress, type Prefix, parseAddress, parseNetwork } from 'bgp-utils';
+import { familyOfAddress, isNoHost, type Prefix, parseAddress, parseNetwork } from 'bgp-utils';
 import { type Fields, named, secret, shown } from './fields.ts';
 import type { BgpPeer, PeerAddress, Problem } from './resources.ts';
 
@@ -35,7 +35,7 @@ export function bgpPeer(name: string, root: Fields, problems: readonly Problem[]
     keepaliveSeconds: spec.seconds('keepaliveTime') || undefined,
     numAllowedLocalAsNumbers: spec.integer('numAllowedLocalASNumbers', 0, MAX_ALLOWED_LOCAL_AS) ?? 0,
     ttlSecurity: spec.integer('ttlSecurity', 0, 255) || undefined,
-    reachableBy: spec.address('reachableBy'),
+    reachableBy: spec.hostAddress('reachableBy'),
     filters: spec.strings('filters') ?? [],
     reversePeering: spec.oneOf('reversePeering', ['Auto', 'Manual']) ?? 'Auto',
   };
@@ -106,5 +106,6 @@ function peerAddress(spec: Fields, text: string): PeerAddress | undefined {
   if (address === undefined || (port !== undefined && (port < 1 || port > 65535))) {
     return spec.wrong('peerIP', `${shown(text)} is not an IP address, IPv4:port or [IPv6]:port`);
   }
+  if (isNoHost(address)) return spec.wrong('peerIP', `${address} is not the address of a host`);
   return { address, port, text: host };
 }

@@ -5,6 +5,7 @@ import {
   type Family,
   familyOfAddress,
   familyOfPrefix,
+  isNoHost,
   type Prefix,
   parseAddress,
   parseNetwork,
@@ -154,6 +155,14 @@ export class Fields {
     });
   }
 
+  /** Of a host: not the unspecified one, and no multicast. */
+  hostAddress(name: string): Address | undefined {
+    const found = this.address(name);
+    return found !== undefined && isNoHost(found)
+      ? this.wrong(name, `${found} is not the address of a host`)
+      : found;
+  }
+
   address(name: string, family?: Family): Address | undefined {
     if (!this.has(name)) return undefined;
     return this.#read(
@@ -173,7 +182,8 @@ export class Fields {
     const what = `an ${LABEL[family]} address with its prefix length, as in ${EXAMPLE[family]}`;
     return this.#read(name, what, (value) => {
       const parsed = typeof value === 'string' ? parseNetwork(value) : undefined;
-      if (parsed === undefined || familyOfAddress(parsed.address) !== family) return undefined;
+      if (parsed === undefined || familyOfAddress(parsed.address) !== family || isNoHost(parsed.address))
+        return undefined;
       return { address: parsed.address, network: parsed.prefix };
     });
   }

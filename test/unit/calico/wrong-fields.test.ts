@@ -33,8 +33,11 @@ const CASES: Readonly<Record<FieldName, Case>> = {
   'Node metadata.labels': absent('x', 1, []),
   'Node spec.bgp': absent({}, 'x', 1, []),
   'Node spec.bgp.asNumber': absent(...AS, 0),
-  'Node spec.bgp.ipv4Address': absent(...ADDRESS, '10.0.0.1/33', 'fd00::1/64', '10.0.0.1/'),
-  'Node spec.bgp.ipv6Address': absent(...ADDRESS, 'fd00::1/129', '10.0.0.1/24'),
+  'Node spec.bgp.ipv4Address': absent(
+    ...[...ADDRESS, '10.0.0.1/33', 'fd00::1/64', '10.0.0.1/'],
+    ...['0.0.0.0/0', '0.0.0.0', '224.0.0.5/24', '255.255.255.255'],
+  ),
+  'Node spec.bgp.ipv6Address': absent(...ADDRESS, 'fd00::1/129', '10.0.0.1/24', '::/0', 'ff02::1'),
   'Node spec.bgp.ipv4IPIPTunnelAddr': absent(...ADDRESS, 'fd00::1'),
   'Node spec.bgp.routeReflectorClusterID': absent(...ADDRESS, 'fd00::1', '1'),
   'Node spec.wireguard.interfaceIPv4Address': absent(...ADDRESS, 'fd00::1'),
@@ -63,6 +66,7 @@ const CASES: Readonly<Record<FieldName, Case>> = {
   'BGPPeer spec.node': refused(...TEXT),
   'BGPPeer spec.nodeSelector': refused(...TEXT),
   'BGPPeer spec.peerIP': refused(
+    ...['0.0.0.0', '0.0.0.0:179', '239.1.1.1', '[::]:179', 'ff02::1'],
     ...[
       'x',
       '10.0.0.1:0',
@@ -91,7 +95,7 @@ const CASES: Readonly<Record<FieldName, Case>> = {
   'BGPPeer spec.keepaliveTime': refused(...DURATION),
   'BGPPeer spec.numAllowedLocalASNumbers': refused(-1, 1.5, '1', true),
   'BGPPeer spec.ttlSecurity': refused(-1, 256, 1.5, '1', true),
-  'BGPPeer spec.reachableBy': refused(...ADDRESS, 'fd00::1', '10.0.0.1/24'),
+  'BGPPeer spec.reachableBy': refused(...ADDRESS, 'fd00::1', '10.0.0.1/24', '0.0.0.0'),
   'BGPPeer spec.filters': refused(...LIST, [1]),
   'BGPPeer spec.reversePeering': refused('auto', 'Never', true),
 
