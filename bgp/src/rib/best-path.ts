@@ -91,28 +91,57 @@ export class BestPath {
   }
 
   private compare(prefix: PrefixId): void {
-    const { pool } = this.options;
     const { keys, paths } = this;
-    let local = false;
-    for (let i = 0; i < this.count; i++) {
-      keys[i] = this.kindOf(paths[i]!) === 'local' ? 0 : 1;
-      local ||= keys[i] === 0;
-    }
-    if (local && this.localYields(prefix)) for (let i = 0; i < this.count; i++) keys[i] = 1 - keys[i]!;
-    if (this.keepLowest()) return;
-    for (let i = 0; i < this.count; i++) keys[i] = pool.isLongLivedStale(this.setOf(paths[i]!)) ? 1 : 0;
-    if (this.keepLowest()) return;
-    for (let i = 0; i < this.count; i++) keys[i] = -pool.localPref(this.setOf(paths[i]!));
-    if (this.keepLowest()) return;
-    for (let i = 0; i < this.count; i++) keys[i] = pool.asPathLength(this.setOf(paths[i]!));
-    if (this.keepLowest()) return;
-    for (let i = 0; i < this.count; i++) keys[i] = pool.origin(this.setOf(paths[i]!));
-    if (this.keepLowest()) return;
-    if (this.keepLowestMed()) return;
+    this.keepPreferred(prefix);
+    if (this.count === 1 || this.keepLowestMed()) return;
     for (let i = 0; i < this.count; i++) keys[i] = this.kindOf(paths[i]!) === 'external' ? 0 : 1;
     if (this.keepLowest()) return;
     for (let i = 0; i < this.count; i++) keys[i] = this.costOf(paths[i]!, this.setOf(paths[i]!))!;
     this.keepLowest();
+  }
+
+  /**
+   * The steps before MULTI_EXIT_DISC in one pass: each looks at one route alone, so together they are one order: locally originated
+   * (or not, where that yields), not long-lived stale, LOCAL_PREF, AS_PATH length, ORIGIN.
+   */
+  private keepPreferred(prefix: PrefixId): void {
+    const { pool } = this.options;
+    const { paths } = this;
+    const localRank = this.hasLocal() && this.localYields(prefix) ? 4 : 0;
+    let kept = 0;
+    let bestRank = 0;
+    let bestPref = 0;
+    let bestLength = 0;
+    let bestOrigin = 0;
+    for (let i = 0; i < this.count; i++) {
+      const path = paths[i]!;
+      const set = this.setOf(path);
+      const rank = (this.isLocal(path) ? localRank : 2) + (pool.isLongLivedStale(set) ? 1 : 0);
+      const pref = pool.localPref(set);
+      const length = pool.asPathLength(set);
+      const origin = pool.origin(set);
+      const order =
+        kept === 0 ? -1 : rank - bestRank || bestPref - pref || length - bestLength || origin - bestOrigin;
+      if (order > 0) continue;
+      if (order < 0) {
+        kept = 0;
+        bestRank = rank;
+        bestPref = pref;
+        bestLength = length;
+        bestOrigin = origin;
+      }
+      paths[kept++] = path;
+    }
+    this.count = kept;
+  }
+
+  private hasLocal(): boolean {
+    for (let i = 0; i < this.count; i++) if (this.isLocal(this.paths[i]!)) return true;
+    return false;
+  }
+
+  private isLocal(path: number): boolean {
+    return this.options.adjRibIn.peerOf(path as PathId) === LOCAL;
   }
 
   /** A peer has the prefix with a LOCAL_PREF that the route made here says is stronger. */
