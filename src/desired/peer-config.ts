@@ -198,12 +198,14 @@ export class PeerBuilder {
     if (key !== undefined && octets > 0 && octets <= MAX_PASSWORD_OCTETS)
       return { shown: 'set', key, heldBack: undefined };
     const what = `password ${ref.name}/${ref.key}`;
-    const why = octets > MAX_PASSWORD_OCTETS ? `is longer than ${MAX_PASSWORD_OCTETS} octets` : 'is missing';
+    const tooLong = octets > MAX_PASSWORD_OCTETS;
+    const why = tooLong ? `is longer than ${MAX_PASSWORD_OCTETS} octets` : 'is missing';
     const [resource, field] =
       peer.type === 'mesh'
         ? ['BGPConfiguration/default', 'spec.nodeMeshPassword']
         : [peer.resource, 'spec.password'];
-    const next = `put it into the file ${ref.name}/${ref.key} of the secrets folder (--secrets-dir)`;
+    const file = `the file ${ref.name}/${ref.key} of the secrets folder (--secrets-dir)`;
+    const next = tooLong ? `agree with the peer on a shorter one for ${file}` : `put it into ${file}`;
     this.#context.report({
       resource,
       field,

@@ -108,26 +108,33 @@ describe('passwords (§1.16)', () => {
   });
 
   it.each([
-    ['missing', undefined, 'is missing'],
-    ['empty', '', 'is missing'],
-    ['too long', 'ü'.repeat(41), 'is longer than 80 octets'],
-  ])('%s: the session is held back with the reason, and the problem names the file', (_, secret, why) => {
-    const state = stateOf(cluster, 'a', { secrets: () => secret });
-    expect(state.peers.map(({ heldBack }) => heldBack)).toEqual([
-      `password bgp/mesh ${why}`,
-      `password bgp/tor ${why}`,
-    ]);
-    expect(state.resolution.peers.map(({ password }) => password)).toEqual(['missing', 'missing']);
-    expect(state.resolution.problems).toMatchObject([
-      {
-        resource: 'BGPConfiguration/default',
-        field: 'spec.nodeMeshPassword',
-        message: expect.stringContaining('bgp/mesh'),
-      },
-      { resource: 'BGPPeer/tor', field: 'spec.password', message: expect.stringContaining('--secrets-dir') },
-    ]);
-    expect([...state.transport.values()].every(({ password }) => password === undefined)).toBe(true);
-  });
+    ['missing', undefined, 'is missing', 'put it into the file bgp/mesh'],
+    ['empty', '', 'is missing', 'put it into the file bgp/mesh'],
+    ['too long', 'ü'.repeat(41), 'is longer than 80 octets', 'a shorter one for the file bgp/mesh'],
+  ])(
+    '%s: the session is held back with the reason, and the problem names the file',
+    (_, secret, why, next) => {
+      const state = stateOf(cluster, 'a', { secrets: () => secret });
+      expect(state.peers.map(({ heldBack }) => heldBack)).toEqual([
+        `password bgp/mesh ${why}`,
+        `password bgp/tor ${why}`,
+      ]);
+      expect(state.resolution.peers.map(({ password }) => password)).toEqual(['missing', 'missing']);
+      expect(state.resolution.problems).toMatchObject([
+        {
+          resource: 'BGPConfiguration/default',
+          field: 'spec.nodeMeshPassword',
+          message: expect.stringContaining(next),
+        },
+        {
+          resource: 'BGPPeer/tor',
+          field: 'spec.password',
+          message: expect.stringContaining('--secrets-dir'),
+        },
+      ]);
+      expect([...state.transport.values()].every(({ password }) => password === undefined)).toBe(true);
+    },
+  );
 });
 
 describe('transport', () => {
