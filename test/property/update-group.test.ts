@@ -88,7 +88,8 @@ class World {
     const tooLong = () => {
       throw new Error('nothing here is too long');
     };
-    const newGroup = () => new UpdateGroup(family, context, this.table, this.pool, tooLong, queueLimitOctets);
+    const newGroup = () =>
+      new UpdateGroup(family, context, this.table, this.pool, tooLong, queueLimitOctets, 1);
     this.groups = [newGroup(), newGroup()];
   }
 

@@ -3,7 +3,8 @@
 //
 //   member in step     queue of shared batches, each once in memory however many members wait for it
 //   member that joins  the same, and behind it a walk over the table, block by block; a block is encoded once for all who walk
-//   member behind      a bit for each row to be compared with the group's Adj-RIB-Out when there is room; no queue
+//   member behind      no queue, but the blocks in which something was announced meanwhile, and the rows that were withdrawn:
+//                      blocks are sent as to who walks, so many that stall together cost no more than one
 //
 // A member's bits hold uses of their rows, and a queue those that it will withdraw: so no id is given to another prefix as long as
 // somebody has been told of it. A row that is announced needs no more than that: it is in the Adj-RIB-Out, or its withdrawal is
@@ -51,13 +52,25 @@ export interface Taken {
   readonly messages: number;
 }
 
+/** What a member is to be sent when it has room: whatever happens meanwhile, each block and each row stands in it once. */
+class Behind {
+  /** Blocks with rows that it may not have as they are. */
+  readonly blocks = new IdBitmap<number>();
+  /** Rows that it may have and that are gone, held. One that is there again is in a block. */
+  readonly rows = new IdBitmap<RowId>();
+
+  get size(): number {
+    return this.blocks.size + this.rows.size;
+  }
+}
+
 class Member {
   queue: Batch[] = [];
   /** Batches at the front of the queue that were taken. */
   taken = 0;
   queuedOctets = 0;
   /** Undefined is in step. */
-  behind: IdBitmap<RowId> | undefined;
+  behind: Behind | undefined;
   /** The walk over the table: next block, and where it ends. */
   block = 0;
   blocks = 0;
@@ -96,6 +109,7 @@ export class UpdateGroup {
     pool: AttributePool,
     tooLong: (prefixes: readonly RowId[]) => void,
     private readonly queueLimitOctets = QUEUE_LIMIT_OCTETS,
+    private readonly blockBits = BLOCK_BITS,
   ) {
     this.adjRibOut = new AdjRibOut(prefixes, pool);
     const out: PackerOut = { batch: (batch) => this.deliver(batch), tooLong };
@@ -127,18 +141,16 @@ export class UpdateGroup {
     // Encoded while its routes were nobody's here: from now on there is one that must not be told.
     if (this.adjRibOut.countOfSource(peer) > 0) this.encodedBlocks.clear();
     if (told === undefined) return this.walkAll(member);
-    member.behind = new IdBitmap();
-    for (const row of told.prefixes) this.owe(member, row);
-    this.adjRibOut.forEach((row) => {
-      if (this.adjRibOut.sourceOf(row) !== peer) this.owe(member, row);
-    });
+    member.behind = new Behind();
+    for (const row of told.prefixes) this.oweWithdraw(member.behind, row);
+    for (let block = 0; block < this.blockCount; block++) member.behind.blocks.add(block);
   }
 
   /** The member's session is over. */
   leave(peer: PeerIndex): void {
     const member = this.member(peer);
     this.dropQueue(member);
-    member.behind?.forEach((row) => this.prefixes.release(row));
+    member.behind?.rows.forEach((row) => this.prefixes.release(row));
     this.members.delete(peer);
     if (this.members.size > 0) return this.forgetBlocks();
     this.encodedBlocks.clear();
@@ -152,12 +164,11 @@ export class UpdateGroup {
     const add = (row: RowId) => {
       if (told.add(row)) this.prefixes.retain(row);
     };
-    member.behind?.forEach(add);
+    member.behind?.rows.forEach(add);
     this.adjRibOut.forEach((row) => {
       if (this.adjRibOut.sourceOf(row) !== peer) add(row);
     });
-    for (let i = member.taken; i < member.queue.length; i++)
-      for (const row of member.queue[i]!.rows) add(row as RowId);
+    for (let i = member.taken; i < member.queue.length; i++) member.queue[i]!.withdrawn.forEach(add);
     const prefixes: RowId[] = [];
     told.forEach((row) => prefixes.push(row));
     const { endOfRib, refresh } = member;
@@ -191,15 +202,17 @@ export class UpdateGroup {
     const behind: Member[] = [];
     for (const member of this.members.values()) if (member.behind !== undefined) behind.push(member);
     const inStep = behind.length < this.members.size;
+    const announcedIn = new Set<number>();
+    let lastBlock = -1;
     this.adjRibOut.update(
       target,
       (row, from, fromSource, to, toSource) => {
-        if (this.encodedBlocks.size > 0) this.encodedBlocks.delete(row >>> BLOCK_BITS);
-        for (const member of behind) {
-          const { peer } = member;
-          // Did it have the route before, or shall it have it now? Of its own routes it is told nothing.
-          if ((from !== NONE && fromSource !== peer) || (to !== NONE && toSource !== peer))
-            this.owe(member, row);
+        const block = row >>> this.blockBits;
+        if (this.encodedBlocks.size > 0) this.encodedBlocks.delete(block);
+        if (behind.length > 0) {
+          if (to !== NONE && block !== lastBlock) announcedIn.add(block);
+          if (to !== NONE) lastBlock = block;
+          this.oweWithdrawal(behind, row, from, fromSource, to, toSource);
         }
         if (!inStep) return;
         if (to === NONE) {
@@ -210,6 +223,7 @@ export class UpdateGroup {
       },
       limit,
     );
+    for (const { behind: owed } of behind) for (const block of announcedIn) owed!.blocks.add(block);
     this.deliver = (batch) => this.deliverToAll(batch);
     this.pack(this.changes);
     for (const [peer, withdrawn] of this.alone) this.withdrawFrom(this.member(peer), withdrawn);
@@ -301,11 +315,7 @@ export class UpdateGroup {
   }
 
   private enqueue(member: Member, batch: Batch): void {
-    if (member.behind !== undefined) {
-      // It has fallen behind since the flush began.
-      for (const row of batch.rows) this.owe(member, row as RowId);
-      return;
-    }
+    if (member.behind !== undefined) return this.oweBatch(member.behind, batch); // since the flush began
     if (batch.waiting++ === 0) for (const row of batch.withdrawn) this.prefixes.retain(row);
     member.queue.push(batch);
     member.queuedOctets += batch.octets.length;
@@ -323,50 +333,87 @@ export class UpdateGroup {
     return batch;
   }
 
-  /** From its queue to bits: one a row, whatever happens to it from now on. */
+  /** From its queue to blocks and rows. */
   private fallBehind(member: Member): void {
-    member.behind = new IdBitmap();
-    for (let i = member.taken; i < member.queue.length; i++)
-      for (const row of member.queue[i]!.rows) this.owe(member, row as RowId);
+    member.behind = new Behind();
+    for (let i = member.taken; i < member.queue.length; i++) this.oweBatch(member.behind, member.queue[i]!);
     this.dropQueue(member);
+  }
+
+  private oweBatch(behind: Behind, batch: Batch): void {
+    let last = -1;
+    for (const row of batch.rows) {
+      const block = row >>> this.blockBits;
+      if (block !== last) behind.blocks.add(block);
+      last = block;
+    }
+    for (const row of batch.withdrawn) this.oweWithdraw(behind, row);
+  }
+
+  /** A change after which some of those behind may have a route that they shall not have any more. */
+  private oweWithdrawal(
+    behind: readonly Member[],
+    row: RowId,
+    from: AttributesId | typeof NONE,
+    fromSource: PeerIndex,
+    to: AttributesId | typeof NONE,
+    toSource: PeerIndex,
+  ): void {
+    if (from === NONE) return;
+    if (to === NONE) {
+      for (const member of behind) if (member.peer !== fromSource) this.oweWithdraw(member.behind!, row);
+      return;
+    }
+    // Its own route is the best now: what it was told of another's goes.
+    const source = fromSource === toSource ? undefined : this.members.get(toSource);
+    if (source?.behind !== undefined) this.oweWithdraw(source.behind, row);
   }
 
   private dropQueue(member: Member): void {
     while (member.queued > 0) this.dequeue(member);
   }
 
-  private owe(member: Member, row: RowId): void {
-    if (member.behind?.add(row)) this.prefixes.retain(row);
+  private oweWithdraw(behind: Behind, row: RowId): void {
+    if (behind.rows.add(row)) this.prefixes.retain(row);
+  }
+
+  private get blockCount(): number {
+    return this.adjRibOut.size === 0 ? 0 : ((this.adjRibOut.end - 1) >>> this.blockBits) + 1;
   }
 
   private walkAll(member: Member): void {
     member.block = 0;
-    member.blocks = this.adjRibOut.size === 0 ? 0 : ((this.adjRibOut.end - 1) >>> BLOCK_BITS) + 1;
+    member.blocks = this.blockCount;
   }
 
-  /** The next block of the table, encoded when nobody has walked over it since it changed. */
+  /** The next block of the table. */
   private walk(member: Member, out: Outgoing): void {
-    const block = member.block++;
+    this.sendBlock(member.block++, out);
+    if (!member.walks) this.forgetBlocks();
+  }
+
+  /** As it is now, encoded when nobody was sent it since it changed. */
+  private sendBlock(block: number, out: Outgoing): void {
     let batches = this.encodedBlocks.get(block);
     if (batches === undefined) {
       batches = this.encodeBlock(block);
       this.encodedBlocks.set(block, batches);
     }
     for (const batch of batches) out.batch(batch);
-    if (!member.walks) this.forgetBlocks();
   }
 
   private forgetBlocks(): void {
     if (this.encodedBlocks.size === 0) return;
-    for (const member of this.members.values()) if (member.walks) return;
+    for (const { behind, walks } of this.members.values())
+      if (walks || (behind !== undefined && behind.blocks.size > 0)) return;
     this.encodedBlocks.clear();
   }
 
   private encodeBlock(block: number): readonly Batch[] {
     const { adjRibOut } = this;
-    const end = Math.min(adjRibOut.end, (block + 1) << BLOCK_BITS);
+    const end = Math.min(adjRibOut.end, (block + 1) << this.blockBits);
     const changes = new ChangeList();
-    for (let row = (block << BLOCK_BITS) as RowId; row < end; row++) {
+    for (let row = (block << this.blockBits) as RowId; row < end; row++) {
       const set = adjRibOut.attributesOf(row);
       if (set === NONE) continue;
       const source = adjRibOut.sourceOf(row);
@@ -378,21 +425,27 @@ export class UpdateGroup {
     return batches;
   }
 
-  /** A part of what a member is behind, encoded for it alone from the state that the group has now. */
+  /** A part of what a member is behind, from the state that the group has now: withdrawals for it alone, then blocks. */
   private feed(member: Member, out: Outgoing): void {
+    const { blocks, rows } = member.behind!;
+    if (rows.size === 0) {
+      this.sendBlock(blocks.take(), out);
+      if (blocks.size === 0) this.forgetBlocks();
+      return;
+    }
     const limit = Math.min(FEED_ROWS, Math.max(64, Math.ceil(out.room / 8)));
     const changes = new ChangeList();
-    const rows: RowId[] = [];
-    while (rows.length < limit) {
-      const row = member.behind!.take() as RowId;
+    const taken: RowId[] = [];
+    while (taken.length < limit) {
+      const row = rows.take() as RowId;
       if (row === NONE) break;
-      rows.push(row);
+      taken.push(row);
       const own = this.adjRibOut.sourceOf(row) === member.peer;
-      changes.add(NONE, own ? NONE : this.adjRibOut.attributesOf(row), row);
+      if (own || this.adjRibOut.attributesOf(row) === NONE) changes.add(NONE, NONE, row);
     }
     this.deliver = (batch) => out.batch(batch);
     this.pack(changes);
-    for (const row of rows) this.prefixes.release(row);
+    for (const row of taken) this.prefixes.release(row);
   }
 
   private pack(changes: ChangeList): void {
