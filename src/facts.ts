@@ -116,6 +116,7 @@ function statusFacts(parts: Parts): StatusFacts {
     },
     speaker: speaker.counts(),
     drain: parts.drain.facts(),
+    originCheck: originMode(desired),
     kernel: kernelFacts(parts),
     listening: tcp.listening().map(({ spec, error }) => ({
       address: spec.address ?? (spec.family === 'ipv4' ? '0.0.0.0' : '::'),
@@ -126,6 +127,11 @@ function statusFacts(parts: Parts): StatusFacts {
     heldBack: parts.heldBack(),
     ready: readiness(parts),
   };
+}
+
+function originMode(desired: DesiredState | undefined): StatusFacts['originCheck'] {
+  const check = desired?.speaker?.originCheck;
+  return check === undefined ? 'off' : check.enforce ? 'enforce' : 'report';
 }
 
 function endpointsOf({ datastore }: RunConfig): readonly string[] {

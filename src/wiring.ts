@@ -23,7 +23,7 @@ export function pictureKeeper(
     owner: {
       node,
       datastore: discoverySrv === undefined ? endpoints : [discoverySrv],
-      ranges: watchedRanges(node),
+      ranges: watchedRanges(),
     },
     current: () => status.current.state === 'in-sync',
     onFailure,

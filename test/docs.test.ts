@@ -89,7 +89,7 @@ describe('documents', () => {
 
   it('grant etcd users what the daemon reads, and nothing else', () => {
     const granted = [...read('docs/operations.md').matchAll(/^etcdctl .* read --prefix=true (\S+)$/gm)];
-    expect(granted.map((match) => match[1])).toEqual(watchedPrefixes('NODE'));
+    expect(granted.map((match) => match[1])).toEqual(watchedPrefixes());
   });
 
   it('name metrics that there are', () => {

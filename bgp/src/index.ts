@@ -4,6 +4,14 @@ export { assertNever } from './net/assert.ts';
 export * from './net/family.ts';
 export * from './net/prefix.ts';
 export * from './net/time.ts';
+export {
+  ORIGIN_STATES,
+  type OriginBlock,
+  type OriginCheckConfig,
+  type OriginNode,
+  type OriginState,
+  type OriginVerdict,
+} from './policy/origin-check.ts';
 export * from './policy/policy.ts';
 export { type Decision, STEPS, TIE_BREAKERS } from './rib/decision.ts';
 export { PrefixTable } from './rib/prefix-table.ts';

@@ -30,11 +30,15 @@ export type ParsedKey =
       readonly cidr: Prefix | undefined;
     };
 
-/** What BGP on this node reads, and nothing else: all of five kinds, and the block affinities of this node alone. */
-export const watchedPrefixes = (node: string): readonly string[] => [
+/** What BGP reads, and nothing else: all of five kinds, and the block affinities of all nodes, by which the origin of routes is checked. */
+export const watchedPrefixes = (): readonly string[] => [
   ...Object.values(PLURALS).map((plural) => `${RESOURCES}${plural}/`),
-  `${AFFINITIES}${node}/`,
+  AFFINITIES,
 ];
+
+/** Whether a key tells something of this node alone, or of the whole cluster, and not of another node. */
+export const concerns = (key: string, node: string): boolean =>
+  !key.startsWith(AFFINITIES) || key.startsWith(`${AFFINITIES}${node}/`);
 
 export const resourceKey = (kind: Exclude<Kind, 'BlockAffinity'>, name: string): string =>
   `${RESOURCES}${PLURALS[kind]}/${name}`;

@@ -17,7 +17,7 @@ import {
 } from 'bgp-utils';
 import { PRIORITY_SUM } from './filters.ts';
 import type { BlockAffinity, IpPool, PrefixAdvertisement, ProgramClusterRoutes } from './resources.ts';
-import { addressOfNode, type Cluster, resources } from './snapshot.ts';
+import { addressOfNode, affinitiesOf, type Cluster, resources } from './snapshot.ts';
 
 export const DEFAULT_PRIORITY = 1024;
 
@@ -33,8 +33,7 @@ export interface OwnBlock {
 
 /** By prefix. A pending block may still go to another node; one that is being given up discards, and is no aggregate any more. */
 export function ownBlocks({ snapshot, nodeName }: Cluster): OwnBlock[] {
-  return resources(snapshot, 'BlockAffinity')
-    .filter(({ node }) => node === nodeName)
+  return affinitiesOf(snapshot, nodeName)
     .map(({ cidr, state }) => ({
       cidr,
       state,

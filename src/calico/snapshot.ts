@@ -3,8 +3,8 @@
 
 import type { Address, Family } from 'bgp-utils';
 import { type Decoded, decode } from './decode.ts';
-import { type ParsedKey, parseKey } from './keys.ts';
-import type { BgpConfiguration, Kind, Node, Problem, ResourceTypes } from './resources.ts';
+import { concerns, type ParsedKey, parseKey } from './keys.ts';
+import type { BgpConfiguration, BlockAffinity, Kind, Node, Problem, ResourceTypes } from './resources.ts';
 
 /** What the datastore's stream tells, as far as the fold needs it. */
 export type SnapshotEvent =
@@ -88,10 +88,22 @@ export function resources<K extends Kind>(snapshot: Snapshot, kind: K): Resource
   return keys.flatMap((key) => table.get(key)?.resource ?? []);
 }
 
-/** What decoding had to say, about all resources that can be seen. */
-export const decodingProblems = (snapshot: Snapshot): Problem[] =>
+/** Of one node, in no order. */
+export const affinitiesOf = (snapshot: Snapshot, node: string): BlockAffinity[] =>
+  allAffinities(snapshot).filter((affinity) => affinity.node === node);
+
+/** Of all nodes, as they come: there are tens of thousands, and one of them changes often. */
+export function allAffinities(snapshot: Snapshot): BlockAffinity[] {
+  const affinities: BlockAffinity[] = [];
+  for (const { resource } of snapshot.tables.BlockAffinity.values())
+    if (resource !== undefined) affinities.push(resource);
+  return affinities;
+}
+
+/** What decoding had to say, about all resources that can be seen; of other nodes' affinities these nodes say it. */
+export const decodingProblems = (snapshot: Snapshot, node: string): Problem[] =>
   Object.values(snapshot.tables).flatMap((table: Table<Kind>) =>
-    [...table.values()].flatMap(({ problems }) => problems),
+    [...table].flatMap(([key, { problems }]) => (problems.length > 0 && concerns(key, node) ? problems : [])),
   );
 
 /** A snapshot as one node sees it, with the values that everything else derives from (data model 2.1). */

@@ -116,7 +116,7 @@ const hostPort = (address: string, port: number): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
 export function formatStatus(status: StatusAnswer, terminal: Terminal): string {
-  const { control, datastore, drain, kernel, peers, routes } = status;
+  const { control, datastore, drain, kernel, originCheck, peers, routes } = status;
   const identity =
     status.asNumber === null
       ? status.node
@@ -154,6 +154,14 @@ export function formatStatus(status: StatusAnswer, terminal: Terminal): string {
       ['Peers', `${peers.established} of ${peers.configured} established`],
       ['Routes', [family('ipv4', 'IPv4'), family('ipv6', 'IPv6')]],
       ['Kernel', kernelLine(kernel)],
+      ...(originCheck.mode === 'off'
+        ? []
+        : [
+            [
+              'Origins',
+              `${originCheck.valid} valid, ${originCheck.unknown} unknown, ${originCheck.invalid} invalid (${originCheck.mode})`,
+            ] as const,
+          ]),
       ...(drain.since === null ? [] : [['Drain', drainCell(drain)] as const]),
       ['Problems', status.problems === 0 ? 'none' : `${status.problems}; "mesos-bgp resolve" lists them`],
     ],
@@ -316,6 +324,7 @@ const routeState = (route: RouteAnswer): Cell => {
     route.best ? 'best' : route.multipath ? 'multipath' : 'not best',
     ...(route.valid ? [] : ['invalid']),
     ...(route.stale ? ['stale'] : []),
+    ...(route.originCheck === 'invalid' ? ['wrong origin'] : []),
   ].join(', ');
   return {
     text: route.reason === null || route.best ? words : `${words}: ${route.reason}`,
@@ -339,6 +348,14 @@ const ROUTE_COLUMNS: readonly Column<RouteAnswer>[] = [
   },
   { title: 'ORIGINATOR', wide: true, cell: (route) => orDash(route.originatorId) },
   { title: 'CLUSTERS', wide: true, cell: (route) => orDash(route.clusterList.join(' ')) },
+  {
+    title: 'ORIGIN CHECK',
+    wide: true,
+    cell: ({ originCheck, originCheckReason }) =>
+      originCheck === 'invalid'
+        ? { text: `invalid: ${orDash(originCheckReason)}`, colour: 'red' }
+        : orDash(originCheck),
+  },
   { title: 'STATE', cell: routeState },
 ];
 

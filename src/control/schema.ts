@@ -42,6 +42,13 @@ export interface StatusAnswer {
   readonly routes: Readonly<Record<Family, RouteCounts>>;
   readonly kernel: KernelSummary;
   readonly drain: DrainAnswer;
+  /** Learned paths inside pools, by whether they come from the node that holds their block; see RouteAnswer. */
+  readonly originCheck: {
+    readonly mode: 'off' | 'report' | 'enforce';
+    readonly valid: number;
+    readonly unknown: number;
+    readonly invalid: number;
+  };
   /** How many `problems` /v1/resolve lists. */
   readonly problems: number;
   readonly control: {
@@ -171,6 +178,12 @@ export interface RouteAnswer {
   readonly stale: boolean;
   /** Why it is not best: the decision step, or the policy term. */
   readonly reason: string | null;
+  /**
+   * `valid`: from the node that holds the block. `invalid`: from another node. `unknown`: that cannot be said. null: not judged
+   * (made here, outside of all pools, or the check is off).
+   */
+  readonly originCheck: 'valid' | 'unknown' | 'invalid' | null;
+  readonly originCheckReason: string | null;
   readonly nextHop: string | null;
   readonly nextHopLinkLocal: string | null;
   readonly origin: 'igp' | 'egp' | 'incomplete';

@@ -31,6 +31,8 @@ export interface StatusFacts {
   };
   readonly speaker: SpeakerCounts;
   readonly drain: DrainFacts;
+  /** What becomes of routes whose origin is wrong. */
+  readonly originCheck: 'off' | 'report' | 'enforce';
   readonly kernel: KernelFacts;
   /** BGP listeners; `error` is why one that should be there is not. */
   readonly listening: readonly {

@@ -76,6 +76,7 @@ export function statusView(
     routes: facts.speaker.routes,
     kernel,
     drain: drainView(facts.drain, clocks),
+    originCheck: { mode: facts.originCheck, ...facts.speaker.origins },
     problems: facts.problems,
     control: server,
   };
@@ -129,6 +130,14 @@ function health(
     const last = facts.kernel.lastError === undefined ? '' : `: ${facts.kernel.lastError}`;
     degraded.push(
       `the kernel refused ${facts.kernel.failed} route${facts.kernel.failed === 1 ? '' : 's'}${last}`,
+    );
+  }
+  const { invalid } = facts.speaker.origins;
+  if (invalid > 0) {
+    const what = invalid === 1 ? 'route comes' : 'routes come';
+    const use = facts.originCheck === 'enforce' ? 'not used' : 'used all the same';
+    degraded.push(
+      `${invalid} ${what} from another node than the one that holds the block (${use}): "mesos-bgp routes -o wide" has the reasons`,
     );
   }
   if (facts.problems > 0) {
@@ -247,6 +256,8 @@ function routeView(route: RouteView): RouteAnswer {
     valid: route.valid,
     stale: route.stale,
     reason: route.reason ?? null,
+    originCheck: route.origin?.state ?? null,
+    originCheckReason: route.origin?.reason ?? null,
     nextHop: attributes.nextHop?.address ?? null,
     nextHopLinkLocal: attributes.nextHop?.linkLocal ?? null,
     origin: (['igp', 'egp', 'incomplete'] as const)[attributes.origin],

@@ -123,6 +123,12 @@ const onOff = (name: string): Row<boolean> => ({
 
 const ORIGIN_CHECKS = ['off', 'report', 'enforce'] as const;
 
+export const ORIGIN_CHECK: Row<(typeof ORIGIN_CHECKS)[number]> = {
+  name: 'mesos-bgp/origin-check',
+  accepts: ORIGIN_CHECKS.join(', '),
+  parse: (text) => ORIGIN_CHECKS.find((value) => value === text),
+};
+
 /** Where a setting may stand; calico/decode-peer.ts reads the range, which is a field of the peer rather than a setting. */
 const EVERYWHERE = ['BGPPeer', 'Node', 'BGPConfiguration'] as const;
 const OF_THE_NODE = ['Node', 'BGPConfiguration'] as const;
@@ -135,14 +141,7 @@ const SETTINGS: readonly (readonly [Row<unknown>, readonly string[]])[] = [
   ),
   [MAX_PATHS, OF_THE_NODE],
   [onOff('mesos-bgp/fail-static'), OF_THE_NODE],
-  [
-    {
-      name: 'mesos-bgp/origin-check',
-      accepts: ORIGIN_CHECKS.join(', '),
-      parse: (text) => ORIGIN_CHECKS.find((value) => value === text),
-    },
-    OF_THE_NODE,
-  ],
+  [ORIGIN_CHECK, OF_THE_NODE],
   [{ name: 'mesos-bgp/peer-range', accepts: 'a CIDR', parse: (text) => text }, ['BGPPeer']],
 ];
 const BY_NAME = new Map(SETTINGS.map(([row, kinds]) => [row.name, { row, kinds }]));

@@ -13,6 +13,7 @@ import {
   parseAddress,
   type SpeakerConfig,
 } from 'bgp-utils';
+import { originCheck } from '../calico/origins.ts';
 import { resolvePeers } from '../calico/peers.ts';
 import type { LogSeverity, Problem } from '../calico/resources.ts';
 import {
@@ -36,7 +37,7 @@ import {
   type Snapshot,
 } from '../calico/snapshot.ts';
 import { localWorkloads, NO_WORKLOADS } from '../calico/workloads.ts';
-import { type Annotated, annotation, checkAnnotations, MAX_PATHS } from './annotations.ts';
+import { type Annotated, annotation, checkAnnotations, MAX_PATHS, ORIGIN_CHECK } from './annotations.ts';
 import { hostRoutes, type KernelPolicy } from './kernel.ts';
 import { PeerBuilder, type PeerTransport } from './peer-config.ts';
 import {
@@ -82,7 +83,7 @@ type Report = (problem: Problem) => void;
 
 export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): DesiredState {
   const cluster = clusterOf(snapshot, options.node);
-  const problems: Problem[] = decodingProblems(snapshot);
+  const problems: Problem[] = decodingProblems(snapshot, options.node);
   const report: Report = (problem) => void problems.push(problem);
   for (const place of [...places(cluster), ...peerPlaces(snapshot)]) checkAnnotations(place, report);
   const takesPart = checkOwnNode(cluster, report);
@@ -239,6 +240,11 @@ const speakerConfig = (cluster: Cluster, bgpIdentifier: Address, report: Report)
   clusterId: cluster.me?.bgp?.routeReflectorClusterId,
   restarting: false, // only the daemon knows
   maxPaths: annotation(MAX_PATHS, places(cluster), DEFAULT_MAX_PATHS, report),
+  originCheck: originCheck(
+    cluster,
+    annotation(ORIGIN_CHECK, places(cluster), 'report', report),
+    hashedIdentifier,
+  ),
   deferralSeconds: DEFERRAL_SECONDS,
 });
 

@@ -43,7 +43,7 @@ export interface PipelineOptions extends DesiredStateOptions {
 export const desiredStates = (datastore: Datastore, options: PipelineOptions): Observable<DesiredState> => {
   let lastMs = 0;
   const { pace = DEFAULT_PACE, earlier, keeper } = options;
-  const snapshots = watch(datastore, watchedRanges(options.node), pace, earlier).pipe(
+  const snapshots = watch(datastore, watchedRanges(), pace, earlier).pipe(
     tap((event) => keeper?.take(event)),
     scan(applyEvent, EMPTY_SNAPSHOT),
     filter((snapshot) => snapshot.inSync),
@@ -61,8 +61,8 @@ export const desiredStates = (datastore: Datastore, options: PipelineOptions): O
   );
 };
 
-/** All keys that this node's BGP is made from. */
-export const watchedRanges = (node: string): readonly KeyRange[] => watchedPrefixes(node).map(prefixRange);
+/** All keys that a node's BGP is made from. */
+export const watchedRanges = (): readonly KeyRange[] => watchedPrefixes().map(prefixRange);
 
 const heard = (listen: Listen): Observable<void> =>
   new Observable((subscriber) => listen(() => subscriber.next()));
@@ -82,7 +82,7 @@ export async function desiredStateOnce(
   datastore: Datastore,
   options: DesiredStateOptions,
 ): Promise<Result<DesiredState>> {
-  const listing = await datastore.list(watchedRanges(options.node));
+  const listing = await datastore.list(watchedRanges());
   if (!listing.ok) return listing;
   const { position, entries } = listing.value;
   const snapshot = applyEvent(EMPTY_SNAPSHOT, { type: 'listed', revision: position.revision, entries });

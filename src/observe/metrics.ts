@@ -2,7 +2,14 @@
 // with `mesosbgp_`, units are base units. How many series there can be is bounded: labels have few values, and peers have
 // series of their own only up to PEER_SERIES, those that somebody configured by name first.
 
-import { FAMILIES, type LogEvent, type PeerId, type PeerState, type PeerView } from 'bgp-utils';
+import {
+  FAMILIES,
+  type LogEvent,
+  ORIGIN_STATES,
+  type PeerId,
+  type PeerState,
+  type PeerView,
+} from 'bgp-utils';
 import type { StatusFacts } from '../control/source.ts';
 
 export interface MetricsFacts {
@@ -196,6 +203,12 @@ export const METRICS: readonly Metric[] = [
   ),
   gauge('rib_local_prefixes', 'Prefixes that were made here.', ({ status }) =>
     FAMILIES.map((family) => [{ family }, status.speaker.routes[family].local]),
+  ),
+
+  gauge(
+    'rib_origins',
+    'Learned paths inside pools, by whether they come from the node that holds their block.',
+    ({ status }) => ORIGIN_STATES.map((state) => [{ state }, status.speaker.origins[state]]),
   ),
 
   gauge('fib_in_step', 'The kernel has what is wanted. 1 with --kernel none.', ({ status }) =>

@@ -102,8 +102,8 @@ describe('users', () => {
     await client.user('root').addRole('root');
     const role = client.role('bgp');
     await role.create();
-    // The minimal role: what docs/operations.md tells to grant, for one node.
-    for (const { start, end } of watchedRanges('host-1')) {
+    // The minimal role: what docs/operations.md tells to grant.
+    for (const { start, end } of watchedRanges()) {
       await role.grant({ permission: 'Read', range: client.range({ start, end }) });
     }
     await client.user('bgp').create('bgp-secret');
@@ -128,7 +128,7 @@ describe('users', () => {
     const events: DatastoreEvent[] = [];
     const node = '/calico/resources/v3/projectcalico.org/nodes/host-1';
     const pace = { ...DEFAULT_PACE, firstMs: 50 };
-    const subscription = watch(bgp, watchedRanges('host-1'), pace).subscribe((event) => events.push(event));
+    const subscription = watch(bgp, watchedRanges(), pace).subscribe((event) => events.push(event));
     try {
       await until(() => bgp.status.current.state === 'in-sync', 'in sync');
       // A client that keeps its token sees it expire: then ours, which is older, has.

@@ -91,7 +91,12 @@ export class LiveNetwork {
   /** Names of nodes that are drained, from the next change on. */
   readonly drained = new Set<string>();
 
-  constructor(entries: Entries, secrets: Secrets = () => undefined) {
+  /** @param seenBy  what single nodes see in place of it, by name. */
+  constructor(
+    entries: Entries,
+    secrets: Secrets = () => undefined,
+    seenBy: Readonly<Record<string, Entries>> = {},
+  ) {
     this.#members = Object.entries(ADDRESSES).map(([name, address]) => {
       const host = this.network.add(address as Address);
       const carryOut = host.carryOut.bind(host);
@@ -103,17 +108,21 @@ export class LiveNetwork {
       return { name, host, applied: NOTHING_APPLIED, desired: undefined };
     });
     this.#apply(this.#members.at(-1)!, parsed(TOP_OF_RACK), secrets);
-    this.change(entries, secrets);
+    this.change(entries, secrets, seenBy);
   }
 
   /** Brings all nodes to what the entries say, at one moment, and waits until nothing happens any more. */
-  change(entries: Entries, secrets: Secrets = () => undefined): Effect {
+  change(
+    entries: Entries,
+    secrets: Secrets = () => undefined,
+    seenBy: Readonly<Record<string, Entries>> = {},
+  ): Effect {
     this.#gone = [];
     const marks = new Map(this.#members.map(({ host }) => [host, host.log.length]));
     const sent = this.#updates();
     let inputs = 0;
     for (const member of this.#members)
-      if (member.name !== 't') inputs += this.#apply(member, entries, secrets);
+      if (member.name !== 't') inputs += this.#apply(member, seenBy[member.name] ?? entries, secrets);
     this.network.run(this.network.now + 300_000);
     const resets = new Set<string>();
     for (const { name, host } of this.#members) {
@@ -147,6 +156,10 @@ export class LiveNetwork {
     const route = this.#members.find((member) => member.name === name)!.host.forwarding.get(prefix as never);
     return route?.type === 'unicast' ? route.nextHops.map((hop) => nameOf(hop as string as PeerId)) : [];
   }
+
+  /** How a node judges the origins of what it has learned. */
+  origins = (name: string) =>
+    this.#members.find((member) => member.name === name)!.host.speaker.counts().origins;
 
   /** Routes of a node's Loc-RIB for a prefix. */
   routes(name: string, prefix: string): readonly RouteView[] {

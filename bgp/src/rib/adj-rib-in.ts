@@ -21,6 +21,9 @@ import type { PrefixTable } from './prefix-table.ts';
 
 const STALE = 1;
 const LONG_LIVED = 2;
+/** Two bits for what the origin check said: 0 is that it did not judge. */
+const ORIGIN_SHIFT = 2;
+const ORIGIN_MASK = 3 << ORIGIN_SHIFT;
 const INITIAL = 64;
 
 /** As many as a column of 16 bits can tell apart. */
@@ -155,6 +158,15 @@ export class AdjRibIn {
 
   markStale(path: PathId): void {
     this.flags[path] = this.flags[path]! | STALE;
+  }
+
+  /** A small number that the caller gave, 0 for a path that is new. */
+  originOf(path: PathId): number {
+    return (this.flags[path]! & ORIGIN_MASK) >> ORIGIN_SHIFT;
+  }
+
+  setOrigin(path: PathId, origin: number): void {
+    this.flags[path] = (this.flags[path]! & ~ORIGIN_MASK) | (origin << ORIGIN_SHIFT);
   }
 
   /** Every path of a peer; the visitor may remove the path that it is given. */

@@ -5,6 +5,7 @@ import type { Family } from '../net/family.ts';
 import { isNoDestination, type Prefix } from '../net/prefix.ts';
 import { applyActions } from '../policy/actions.ts';
 import type { PreparedPolicy } from '../policy/evaluate.ts';
+import type { OriginCheck } from '../policy/origin-check.ts';
 import type { Action } from '../policy/policy.ts';
 import { AdjRibIn } from '../rib/adj-rib-in.ts';
 import type { HeardSets } from '../rib/heard-sets.ts';
@@ -26,6 +27,7 @@ import { type NlriBlock, NlriCursor } from '../wire/nlri.ts';
 import type { PlainUpdate } from '../wire/plain-update.ts';
 import { Arrival, type ImportSide, whyUnusable } from './arrival.ts';
 import type { OriginatedRoute } from './input.ts';
+import { INVALID, NOT_JUDGED, Origins } from './origins.ts';
 
 /** Routes of one peer by what became of them. */
 interface Counts {
@@ -38,6 +40,7 @@ export interface InboundOptions {
   readonly prefixes: PrefixTable;
   readonly heard: HeardSets;
   readonly nextHops: NextHops;
+  readonly originCheck: () => OriginCheck | undefined;
   /** The candidates of the prefix, or what the kernel shall do with it, changed. */
   readonly touch: (prefix: PrefixId) => void;
 }
@@ -62,6 +65,7 @@ export class Inbound {
     | { readonly set: AttributesId; readonly actions: readonly Action[]; readonly id: AttributesId }
     | undefined;
   private readonly arrival: Arrival;
+  readonly origins: Origins;
   private readonly cursor = new NlriCursor();
   private readonly words: Mutable<PrefixWords>;
   /** Peers whose session is lost and whose paths go, slice by slice: with the pass over all paths after which they are gone. */
@@ -72,6 +76,7 @@ export class Inbound {
   constructor(private readonly options: InboundOptions) {
     const { prefixes, heard, nextHops } = options;
     this.adjRibIn = new AdjRibIn(prefixes, heard);
+    this.origins = new Origins(options, this.adjRibIn);
     this.arrival = new Arrival(heard, nextHops);
     this.words = { family: prefixes.family, length: 0, w0: 0, w1: 0, w2: 0, w3: 0 };
   }
@@ -112,11 +117,14 @@ export class Inbound {
     const policy = this.arrival.prepare(from, set);
     const counts = this.countOf(from.peer);
     const { family } = prefixes;
+    const check = this.options.originCheck();
     while (cursor.next()) {
       const prefix = prefixes.add(cursor.length, cursor.w0, cursor.w1, cursor.w2, cursor.w3);
-      const accepted = usable && isDestination(cursor, family) ? this.imported(policy, prefix, set) : NONE;
+      const origin = this.origins.judge(check, prefix, set);
+      const fits = usable && !this.origins.keepsOut(origin) && isDestination(cursor, family);
+      const accepted = fits ? this.imported(policy, prefix, set) : NONE;
       heard.retain(set);
-      this.store(counts, prefix, from.peer, cursor.pathId, set, accepted);
+      this.store(counts, prefix, from.peer, cursor.pathId, set, accepted, origin);
     }
     this.forgetChanged();
     heard.release(set);
@@ -146,7 +154,7 @@ export class Inbound {
     heard.retain(set);
     const before = this.originated.get(prefix);
     this.originated.set(prefix, route);
-    this.store(this.countOf(LOCAL), prefix, LOCAL, 0, set, set);
+    this.store(this.countOf(LOCAL), prefix, LOCAL, 0, set, set, NOT_JUDGED);
     if (before?.kernel !== route.kernel || before.yieldsAbove !== route.yieldsAbove) touch(prefix);
     return before !== undefined && before.interface !== route.interface ? prefix : NONE;
   }
@@ -244,21 +252,45 @@ export class Inbound {
 
   /** Rules or policy changed: a new verdict on every stored route of the peer, or those that came with one next hop. */
   reimport(from: ImportSide, nextHop?: NextHopId): void {
-    const { heard, nextHops, prefixes, touch } = this.options;
-    const counts = this.countOf(from.peer);
+    const { heard } = this.options;
     this.adjRibIn.forEachOfPeer(from.peer, (path) => {
       const received = this.adjRibIn.receivedOf(path);
-      if (nextHop !== undefined && heard.nextHop(received) !== nextHop) return;
-      const prefix = this.adjRibIn.prefixOf(path);
-      const usable = whyUnusable(received, from, heard, nextHops) === undefined;
-      const before = this.adjRibIn.acceptedOf(path) !== NONE;
-      const policy = this.arrival.prepare(from, received);
-      const destination = isDestination(prefixes.words(prefix, this.words), prefixes.family);
-      const imported = usable && destination ? this.imported(policy, prefix, received) : NONE;
-      const accepted = this.adjRibIn.isLongLived(path) ? this.longLived(imported) : imported;
-      if (!this.adjRibIn.setAccepted(path, accepted)) return;
-      counts.accepted += Number(accepted !== NONE) - Number(before);
-      touch(prefix);
+      if (nextHop === undefined || heard.nextHop(received) === nextHop) this.reimportPath(from, path);
+    });
+    this.forgetChanged();
+  }
+
+  private reimportPath(from: ImportSide, path: PathId): void {
+    const { heard, nextHops, prefixes, touch } = this.options;
+    const received = this.adjRibIn.receivedOf(path);
+    const prefix = this.adjRibIn.prefixOf(path);
+    const usable =
+      !this.origins.keepsOut(this.adjRibIn.originOf(path)) &&
+      whyUnusable(received, from, heard, nextHops) === undefined;
+    const before = this.adjRibIn.acceptedOf(path) !== NONE;
+    const policy = this.arrival.prepare(from, received);
+    const destination = isDestination(prefixes.words(prefix, this.words), prefixes.family);
+    const imported = usable && destination ? this.imported(policy, prefix, received) : NONE;
+    const accepted = this.adjRibIn.isLongLived(path) ? this.longLived(imported) : imported;
+    if (!this.adjRibIn.setAccepted(path, accepted)) return;
+    this.countOf(from.peer).accepted += Number(accepted !== NONE) - Number(before);
+    touch(prefix);
+  }
+
+  /** The origin check is another one: all paths are judged anew, and those that it lets in or keeps out now are imported anew. */
+  rejudge(side: (peer: PeerIndex) => ImportSide | undefined): void {
+    const check = this.options.originCheck();
+    this.origins.forget();
+    this.adjRibIn.forEachFrom(0, Number.MAX_SAFE_INTEGER, (path) => {
+      const peer = this.adjRibIn.peerOf(path);
+      if (peer === LOCAL) return;
+      const before = this.adjRibIn.originOf(path);
+      const received = this.adjRibIn.receivedOf(path);
+      const origin = this.origins.judge(check, this.adjRibIn.prefixOf(path), received);
+      this.origins.set(path, origin);
+      if (before !== INVALID && origin !== INVALID) return; // used as before, whatever the check enforces
+      const from = side(peer);
+      if (from !== undefined) this.reimportPath(from, path);
     });
     this.forgetChanged();
   }
@@ -293,6 +325,7 @@ export class Inbound {
   private forgetChanged(): void {
     if (this.changed !== undefined) this.options.heard.release(this.changed.id);
     this.changed = undefined;
+    this.origins.forget();
   }
 
   /** The set as a long-lived stale route has it; takes over the use of the one given, and gives one of its own. */
@@ -311,6 +344,7 @@ export class Inbound {
     pathId: number,
     received: AttributesId,
     accepted: AttributesId | typeof NONE,
+    origin: number,
   ): void {
     const { adjRibIn } = this;
     const path = adjRibIn.find(prefix, peer, pathId);
@@ -318,11 +352,13 @@ export class Inbound {
     if (path === NONE) {
       counts.received++;
       adjRibIn.insert(prefix, peer, pathId, received, accepted);
+      if (origin !== NOT_JUDGED) this.origins.set(adjRibIn.first(prefix), origin);
       if (accepted !== NONE) this.options.touch(prefix);
       return;
     }
     if (adjRibIn.acceptedOf(path) !== NONE) counts.accepted--;
     if (adjRibIn.isStale(path)) counts.stale--;
+    this.origins.set(path, origin);
     if (adjRibIn.replace(path, received, accepted)) this.options.touch(prefix);
   }
 
@@ -333,6 +369,7 @@ export class Inbound {
     counts.received--;
     if (adjRibIn.acceptedOf(path) !== NONE) counts.accepted--;
     if (adjRibIn.isStale(path)) counts.stale--;
+    this.origins.set(path, NOT_JUDGED);
     this.options.touch(prefix); // before the path gives up its use of the prefix
     adjRibIn.remove(path);
   }

@@ -3,6 +3,7 @@
 import type { Address } from '../net/address.ts';
 import type { Family } from '../net/family.ts';
 import type { Prefix } from '../net/prefix.ts';
+import type { OriginCheckConfig } from '../policy/origin-check.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { AddPaths } from '../session/negotiate.ts';
 import type { RoleSetting } from '../session/role.ts';
@@ -14,7 +15,7 @@ export type PeerId = string & { readonly __brand: 'PeerId' };
 /** One TCP connection, numbered by the shell; a number is never used again. */
 export type ConnectionId = number & { readonly __brand: 'ConnectionId' };
 
-/** This speaker's own identity. Changing it resets every session. */
+/** This speaker's own identity and what holds for all peers. Another BGP Identifier resets every session. */
 export interface SpeakerConfig {
   readonly asNumber: number;
   /** BGP Identifier as dotted quad, not 0.0.0.0 (RFC 6286). */
@@ -29,6 +30,8 @@ export interface SpeakerConfig {
   readonly preferOldest?: boolean;
   /** Forward outputs are wanted; absent is yes. A speaker that only reflects routes has nothing to do with them. */
   readonly forwards?: boolean;
+  /** Routes inside pools are judged by who holds their block; absent judges none. */
+  readonly originCheck?: OriginCheckConfig | undefined;
   /** How long the start waits for peers that do not come up, before routes of an earlier run are given up. */
   readonly deferralSeconds: number;
 }

@@ -4,6 +4,7 @@ import type { Address } from '../net/address.ts';
 import type { Family } from '../net/family.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { Millis } from '../net/time.ts';
+import type { OriginState, OriginVerdict } from '../policy/origin-check.ts';
 import type { PathAttributes } from '../wire/attribute/path-attributes.ts';
 import type { PeerConfig, PeerId } from './input.ts';
 
@@ -65,6 +66,8 @@ export interface RouteView {
   readonly multipath: boolean;
   readonly stale: boolean;
   readonly valid: boolean;
+  /** What the origin check says; undefined where it does not judge. */
+  readonly origin?: OriginVerdict | undefined;
   /** Why it is not best: the step of the decision process that removed it, or the policy term that rejected it. */
   readonly reason: string | undefined;
 }
@@ -72,6 +75,8 @@ export interface RouteView {
 export interface SpeakerCounts {
   readonly peers: number;
   readonly established: number;
+  /** Paths by what the origin check says of them. */
+  readonly origins: Readonly<Record<OriginState, number>>;
   readonly routes: Readonly<Record<Family, { prefixes: number; paths: number; local: number }>>;
 }
 

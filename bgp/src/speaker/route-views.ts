@@ -3,6 +3,7 @@
 
 import type { Family } from '../net/family.ts';
 import { isNoDestination } from '../net/prefix.ts';
+import type { OriginCheck, OriginVerdict } from '../policy/origin-check.ts';
 import type { AttributePool } from '../rib/attribute-pool.ts';
 import type { HeardSets } from '../rib/heard-sets.ts';
 import type { LocRib, PeerFactsOf } from '../rib/loc-rib.ts';
@@ -33,6 +34,7 @@ export interface RouteViewsOptions {
   readonly told: AttributePool;
   readonly nextHops: NextHops;
   readonly peerFacts: PeerFactsOf;
+  readonly originCheck: () => OriginCheck | undefined;
 }
 
 /** Attributes as a peer is told them, or why it is not. */
@@ -76,6 +78,7 @@ export class RouteViews {
         best,
         multipath: multipath && (decision?.multipath.length ?? 0) > 1,
         stale: adjRibIn.isStale(path),
+        origin: adjRibIn.originOf(path) === 0 ? undefined : this.origin(prefix, adjRibIn.receivedOf(path)),
         valid: best || removed !== undefined,
         reason: best
           ? undefined
@@ -84,6 +87,12 @@ export class RouteViews {
       });
     }
     yield* views.sort((a, b) => Number(b.best) - Number(a.best) || Number(b.valid) - Number(a.valid));
+  }
+
+  private origin(prefix: PrefixId, received: AttributesId): OriginVerdict | undefined {
+    const { heard, originCheck, prefixes } = this.options;
+    const check = originCheck();
+    return check?.judge(prefixes.words(prefix, this.words), check.teller(heard.attributes(received)));
   }
 
   /** What a peer is told of a prefix, each path of it where ADD-PATH was agreed on; or why nothing. */
@@ -133,6 +142,9 @@ export class RouteViews {
         ? 'not a candidate'
         : `next hop ${nextHops.addressOf(nextHop as NextHopId)} does not resolve (RFC 4271 §9.1.2)`;
     }
+    const origin = this.options.originCheck()?.enforce === true ? this.origin(prefix, set) : undefined;
+    if (origin?.state === 'invalid' && this.options.originCheck()!.covers(prefixes.words(prefix, this.words)))
+      return `origin check: ${origin.reason}`;
     const rule = whyUnusable(set, side, heard, nextHops);
     if (rule !== undefined) return rule;
     if (isNoDestination(prefixes.words(prefix, this.words)))

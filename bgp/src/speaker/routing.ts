@@ -4,6 +4,7 @@
 import type { Address } from '../net/address.ts';
 import type { Family } from '../net/family.ts';
 import type { Prefix } from '../net/prefix.ts';
+import type { OriginCheck } from '../policy/origin-check.ts';
 import type { AttributePool } from '../rib/attribute-pool.ts';
 import type { HeardSets } from '../rib/heard-sets.ts';
 import { LocRib, type LocRibChanges, type PeerFactsOf } from '../rib/loc-rib.ts';
@@ -33,6 +34,7 @@ export interface RoutingOptions {
   readonly nextHops: NextHops;
   readonly peerFacts: PeerFactsOf;
   readonly maxPaths: () => number;
+  readonly originCheck: () => OriginCheck | undefined;
   readonly preferOldest: () => boolean;
   /** Whether anybody asks how prefixes are forwarded. */
   readonly forwards: () => boolean;
@@ -61,7 +63,7 @@ export class Routing {
     this.prefixes = new PrefixTable(family);
     const { prefixes } = this;
     const touch = (prefix: PrefixId) => this.locRib.touch(prefix);
-    this.inbound = new Inbound({ prefixes, heard, nextHops, touch });
+    this.inbound = new Inbound({ prefixes, heard, nextHops, originCheck: options.originCheck, touch });
     const { adjRibIn } = this.inbound;
     this.locRib = new LocRib({
       prefixes,
@@ -99,6 +101,7 @@ export class Routing {
       told,
       nextHops,
       peerFacts,
+      originCheck: options.originCheck,
     });
     this.changes = {
       best: (prefix) => this.exports.bestChanged(prefix),

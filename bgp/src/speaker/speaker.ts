@@ -9,6 +9,7 @@ import { FAMILIES, type Family, familyOf } from '../net/family.ts';
 import { containsAddress, type Prefix } from '../net/prefix.ts';
 import { type Millis, NEVER } from '../net/time.ts';
 import { CompiledPolicies } from '../policy/compiled.ts';
+import { OriginCheck, type OriginCheckConfig } from '../policy/origin-check.ts';
 import { received } from '../policy/propagation.ts';
 import { MAX_PEERS } from '../rib/adj-rib-in.ts';
 import type { PeerIndex } from '../route/route.ts';
@@ -171,6 +172,7 @@ export class Speaker extends Tables {
     const before = this.config;
     this.config = next;
     for (const member of this.members.values()) member.importSide = undefined;
+    if (before?.originCheck !== next.originCheck) this.checkOrigins(next.originCheck);
     if (before === undefined) {
       this.randomState = (ipv4ToNumber(next.bgpIdentifier) ^ next.asNumber) | 1;
       this.deferral = new Deferral(now, next.deferralSeconds * 1000);
@@ -185,6 +187,13 @@ export class Speaker extends Tables {
       for (const member of this.members.values()) this.reapply(member, true);
     }
     if (before.maxPaths !== next.maxPaths) for (const family of FAMILIES) this.routing[family].decideAll();
+  }
+
+  /** Who holds what changed: each path that is judged in another way is let in or kept out accordingly. */
+  private checkOrigins(config: OriginCheckConfig | undefined): void {
+    this.originCheck = config && new OriginCheck(config);
+    const side = (index: PeerIndex) => this.byIndex[index] && this.importSide(this.byIndex[index]);
+    for (const family of FAMILIES) this.routing[family].inbound.rejudge(side);
   }
 
   private addPeer(config: PeerConfig, now: Millis): void {

@@ -6,6 +6,7 @@ import { address, ipv4ToNumber } from '../net/address.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { CompiledPolicy } from '../policy/evaluate.ts';
+import type { OriginCheck } from '../policy/origin-check.ts';
 import { AttributePool } from '../rib/attribute-pool.ts';
 import { HeardSets } from '../rib/heard-sets.ts';
 import { LOCAL_ADDRESS, type PeerFacts } from '../rib/loc-rib.ts';
@@ -48,6 +49,7 @@ export interface Member {
 
 export class Tables {
   protected config: SpeakerConfig | undefined;
+  protected originCheck: OriginCheck | undefined;
   protected readonly members = new Map<PeerId, Member>();
   protected readonly byIndex: (Member | undefined)[] = [];
   protected readonly facts: PeerFacts[] = [];
@@ -95,7 +97,13 @@ export class Tables {
       local: this.routing[family].inbound.originatedCount,
     });
     const established = [...this.members.values()].filter(({ peer }) => peer.state === 'Established').length;
-    return { peers: this.members.size, established, routes: { ipv4: of('ipv4'), ipv6: of('ipv6') } };
+    const [v4, v6] = [this.routing.ipv4.inbound.origins.counts, this.routing.ipv6.inbound.origins.counts];
+    const origins = {
+      valid: v4.valid + v6.valid,
+      unknown: v4.unknown + v6.unknown,
+      invalid: v4.invalid + v6.invalid,
+    };
+    return { peers: this.members.size, established, origins, routes: { ipv4: of('ipv4'), ipv6: of('ipv6') } };
   }
 
   /**
@@ -238,6 +246,7 @@ export class Tables {
       nextHops: this.nextHops,
       peerFacts: (peer) => this.facts[peer]!,
       maxPaths: () => this.config?.maxPaths ?? 1,
+      originCheck: () => this.originCheck,
       preferOldest: () => this.config?.preferOldest ?? false,
       forwards: () => this.config?.forwards ?? true,
       forwarding: (prefix, route) => this.forwarding.set(prefix, { family, route }),

@@ -61,12 +61,13 @@ describe('keys (§1.1, §1.10)', () => {
     expect(parseKey(key)).toEqual({ kind: 'BlockAffinity', node: 'agent1', block, cidr: undefined });
   });
 
-  it('of the affinities only those of the own host are watched, whatever other hosts are called', () => {
-    const watched = watchedPrefixes('a');
+  it('of IPAM the affinities are watched, those of all hosts, by which the origin of routes is checked', () => {
+    const watched = watchedPrefixes();
     expect(watched).toContain(`${V3}/nodes/`);
     const covers = (key: string) => watched.some((start) => key.startsWith(start));
     expect(covers(affinityKey('a', prefix('10.0.0.0/26')))).toBe(true);
-    expect(covers(affinityKey('ab', prefix('10.0.0.0/26')))).toBe(false);
+    expect(covers(affinityKey('ab', prefix('10.0.0.0/26')))).toBe(true);
+    expect(covers('/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-26')).toBe(false);
     expect(covers(`${V3}/workloadendpoints/x/y`)).toBe(false);
   });
 });

@@ -68,15 +68,21 @@ describe('the fold of datastore events', () => {
   it('an entry that cannot be read is a problem and hides no other; repaired it is there', () => {
     const broken = snapshotOf({ ...two, raw: { [keyOf('c')]: '{oops' } });
     expect(resources(broken, 'Node').map(({ name }) => name)).toEqual(['a', 'b']);
-    expect(decodingProblems(broken)).toMatchObject([{ resource: 'Node/c' }]);
+    expect(decodingProblems(broken, 'a')).toMatchObject([{ resource: 'Node/c' }]);
     const value = entriesOf({ nodes: { c: { v4: '10.0.0.3' } } })[keyOf('c')]!;
     const repaired = applyEvent(broken, {
       type: 'changed',
       revision: '8',
       changes: [{ type: 'put', key: keyOf('c'), value }],
     });
-    expect(decodingProblems(repaired)).toEqual([]);
+    expect(decodingProblems(repaired, 'a')).toEqual([]);
     expect(resources(repaired, 'Node')).toHaveLength(3);
+  });
+
+  it('an affinity that cannot be read is a problem of its own node alone', () => {
+    const broken = snapshotOf({ raw: { '/calico/ipam/v2/host/b/ipv4/block/10.65.0.0-26': '{oops' } });
+    expect(decodingProblems(broken, 'a')).toEqual([]);
+    expect(decodingProblems(broken, 'b')).toHaveLength(1);
   });
 });
 

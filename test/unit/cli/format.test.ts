@@ -110,6 +110,7 @@ describe('formatStatus', () => {
     Routes     IPv4 3 prefixes, 1 own, 4 paths
                IPv6 3 prefixes, 1 own, 4 paths
     Kernel     netlink, in step: 12 installed, 0 pending, 0 failed
+    Origins    2 valid, 1 unknown, 0 invalid (report)
     Problems   none`),
     );
   });

@@ -377,3 +377,29 @@ it('a kept picture is shown with its age, revision and place', () => {
   });
   expect(statusView(statusFacts(), [], server, clocks).datastore.kept).toBeNull();
 });
+
+describe('the origin check', () => {
+  it('stands with each route that it judges, and null with the others', () => {
+    const reason = 'block 10.65.0.0/26 belongs to host-1, and the route comes from host-3';
+    const views = [
+      routeView('10.65.0.0/26', { origin: { state: 'invalid', reason } }),
+      routeView('10.66.0.0/26'),
+    ];
+    const { routes } = routesView(views, { limit: 10, after: undefined });
+    expect(routes).toMatchObject([
+      { originCheck: 'invalid', originCheckReason: reason },
+      { originCheck: null, originCheckReason: null },
+    ]);
+  });
+
+  it.each([
+    ['report', '2 routes come from another node than the one that holds the block (used all the same)'],
+    ['enforce', '2 routes come from another node than the one that holds the block (not used)'],
+  ] as const)('that %ss invalid ones degrades the status and counts them', (originCheck, sentence) => {
+    const origins = { valid: 5, unknown: 1, invalid: 2 };
+    const facts = statusFacts({ originCheck, speaker: { ...statusFacts().speaker, origins } });
+    const status = statusView(facts, [peerView('10.0.0.2')], server, clocks);
+    expect(status).toMatchObject({ health: 'degraded', originCheck: { mode: originCheck, ...origins } });
+    expect(status.reasons).toContainEqual(expect.stringContaining(sentence));
+  });
+});

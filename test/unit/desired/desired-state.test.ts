@@ -126,6 +126,7 @@ describe('the desired state of a node', () => {
       clusterId: undefined,
       restarting: false,
       maxPaths: 16,
+      originCheck: expect.objectContaining({ enforce: false }),
       deferralSeconds: 10,
     });
     expect(peers.map((peer) => [peer.peer, peer.families, peer.localAddress])).toEqual([

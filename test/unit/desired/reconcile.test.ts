@@ -49,17 +49,17 @@ describe('reconciliation', () => {
     [
       'a new block',
       { ...base, blocks: { a: { '10.65.0.0/26': '', '10.65.1.0/26': '' } } },
-      ['Originate 10.65.1.0/26', 'ChangePeer 10.0.0.2', 'ChangePeer 10.0.0.3'],
+      ['Configure', 'Originate 10.65.1.0/26', 'ChangePeer 10.0.0.2', 'ChangePeer 10.0.0.3'],
     ],
     [
       'a lost block: withdrawn last',
       { ...base, blocks: {} },
-      ['ChangePeer 10.0.0.2', 'ChangePeer 10.0.0.3', 'WithdrawOriginated 10.65.0.0/26'],
+      ['Configure', 'ChangePeer 10.0.0.2', 'ChangePeer 10.0.0.3', 'WithdrawOriginated 10.65.0.0/26'],
     ],
     [
       'a lost node',
       { ...base, nodes: { a: { v4: '10.0.0.1' }, b: { v4: '10.0.0.2' } } },
-      ['RemovePeer 10.0.0.3'],
+      ['Configure', 'RemovePeer 10.0.0.3'],
     ],
     [
       'a peer at another port: removed before it is added',
@@ -74,7 +74,7 @@ describe('reconciliation', () => {
     [
       'another AS number of a peer',
       { ...base, nodes: { ...base.nodes, b: { v4: '10.0.0.2', as: 5 } } },
-      ['ChangePeer 10.0.0.2'],
+      ['Configure', 'ChangePeer 10.0.0.2'],
     ],
     ['a label', { ...base, nodes: { ...base.nodes, b: { v4: '10.0.0.2', labels: { x: 'y' } } } }, []],
     [
