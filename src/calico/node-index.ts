@@ -13,6 +13,7 @@ export class NodeIndex {
   /** By label and value, made when a selector asks for the label. */
   readonly #byLabel = new Map<string, Map<string | undefined, Node[]>>();
   #byAddress: Map<Address, Node[]> | undefined;
+  #byName: Map<string, readonly Node[]> | undefined;
 
   /** @param nodes  by name, and so is what is found. */
   constructor(nodes: readonly Node[]) {
@@ -35,6 +36,12 @@ export class NodeIndex {
     const nodes = candidates.filter(({ labels }) => parsed.matches(labels));
     if (candidates !== among || among === this.#nodes) this.#matching.set(selector, nodes);
     return nodes;
+  }
+
+  /** None or one. */
+  named(name: string): readonly Node[] {
+    this.#byName ??= new Map(this.#nodes.map((node) => [node.name, [node]]));
+    return this.#byName.get(name) ?? [];
   }
 
   /** The nodes that have an address; more than one is a mistake of somebody. */

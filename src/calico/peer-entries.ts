@@ -27,6 +27,32 @@ export interface PeerEntry {
 /** To take the asked ones off the list of the others costs as much as a selector does: done when so few of it are left. */
 const WORTH_A_LOOK = 0.75;
 
+/** The nodes that nobody has asked for yet in one family: a node that has its entry needs no other, whoever asks. */
+class Askable {
+  /** Those, by name, and perhaps some that were asked for: what selectors are worth being tried on. */
+  nodes: readonly Node[];
+  #left: number;
+  /** Nodes, and lists of them. */
+  readonly #asked = new Set<Node | readonly Node[]>();
+
+  constructor(nodes: readonly Node[]) {
+    this.nodes = nodes;
+    this.#left = nodes.length;
+  }
+
+  /** @returns those that were not asked for before; from now on they are. */
+  take(nodes: readonly Node[]): readonly Node[] {
+    if (this.#asked.has(nodes)) return [];
+    const taken = nodes.filter((node) => !this.#asked.has(node));
+    for (const node of taken) this.#asked.add(node);
+    this.#asked.add(nodes);
+    this.#left -= taken.length;
+    if (this.#left <= this.nodes.length * WORTH_A_LOOK)
+      this.nodes = this.nodes.filter((node) => !this.#asked.has(node));
+    return taken;
+  }
+}
+
 /**
  * The entries of scope "global" and of this node's scope; the first one at an address and port stays. Calico walks the
  * BGPPeers in random order; here by name, which is always one of the outcomes Calico could have had.
@@ -37,19 +63,14 @@ export class PeerEntries {
   readonly #problems: Problem[];
   readonly #entries = new Map<string, PeerEntry>();
   readonly #nodes: NodeIndex;
-  /** Nodes, and lists of them, whose addresses of both families have their entries: another BGPPeer that asks changes nothing. */
-  readonly #asked = new Set<Node | readonly Node[]>();
-  /** The others, by name, and perhaps some of them: what selectors are worth being tried on. */
-  #unasked: readonly Node[];
-  #toAsk: number;
+  readonly #askable: Readonly<Record<Family, Askable>>;
 
   constructor(cluster: Cluster, workloads: readonly LocalWorkload[], problems: Problem[]) {
     this.#cluster = cluster;
     this.#workloads = workloads;
     this.#problems = problems;
     this.#nodes = new NodeIndex(cluster.nodes);
-    this.#unasked = cluster.nodes;
-    this.#toAsk = cluster.nodes.length;
+    this.#askable = { ipv4: new Askable(cluster.nodes), ipv6: new Askable(cluster.nodes) };
   }
 
   all(): PeerEntry[] {
@@ -79,9 +100,10 @@ export class PeerEntries {
 
   #forward(peer: BgpPeer, type: 'global' | 'node'): void {
     if (peer.localWorkloadSelector !== undefined) this.#addWorkloads(peer);
-    else if (peer.peerSelector !== undefined)
-      this.#addNodes(peer, type, this.#nodes.select(peer.peerSelector, this.#unasked), FAMILIES);
-    else if (peer.peerIP !== undefined) this.#addPeerIp(peer, type);
+    else if (peer.peerSelector !== undefined) {
+      const { peerSelector } = peer;
+      this.#addNodes(peer, type, FAMILIES, (among) => this.#nodes.select(peerSelector, among));
+    } else if (peer.peerIP !== undefined) this.#addPeerIp(peer, type);
     else if (peer.peerRange !== undefined) this.#addRange(peer, type, peer.peerRange);
   }
 
@@ -101,22 +123,19 @@ export class PeerEntries {
     });
   }
 
-  /** One entry for each node and family that has an address. Own AS and its allowed count are not taken over (quirk). */
+  /**
+   * One entry for each node and family that has an address. Own AS and its allowed count are not taken over (quirk).
+   * @param choose  those of some nodes; it may give others of the cluster as well.
+   */
   #addNodes(
     peer: BgpPeer,
     type: PeerEntry['type'],
-    nodes: readonly Node[],
     families: readonly Family[],
+    choose: (among: readonly Node[]) => readonly Node[],
   ): void {
-    const whole = families === FAMILIES;
-    if (whole && this.#asked.has(nodes)) return;
-    for (const node of nodes) {
-      if (this.#asked.has(node)) continue;
-      if (whole) {
-        this.#asked.add(node);
-        this.#toAsk--;
-      }
-      for (const family of families) {
+    for (const family of families) {
+      const askable = this.#askable[family];
+      for (const node of askable.take(choose(askable.nodes))) {
         const address = addressOfNode(node, family);
         if (address === undefined) continue;
         const port = this.#cluster.nodePort(node.name) ?? this.#cluster.globalPort;
@@ -133,10 +152,6 @@ export class PeerEntries {
         }));
       }
     }
-    if (!whole) return;
-    this.#asked.add(nodes);
-    if (this.#toAsk <= this.#unasked.length * WORTH_A_LOOK)
-      this.#unasked = this.#unasked.filter((node) => !this.#asked.has(node));
   }
 
   #addPeerIp(peer: BgpPeer, type: 'global' | 'node'): void {
@@ -194,8 +209,7 @@ export class PeerEntries {
     if (peer.reversePeering === 'Manual' || peer.localWorkloadSelector !== undefined) return;
     const families = this.#reverseFamilies(peer);
     if (families.length === 0) return;
-    const among = families === FAMILIES ? this.#unasked : this.#cluster.nodes;
-    this.#addNodes(peer, 'reverse', this.#reverseRemotes(peer, among), families);
+    this.#addNodes(peer, 'reverse', families, (among) => this.#reverseRemotes(peer, among));
   }
 
   /** Empty when this node is not at the far end of the peering. */
@@ -215,7 +229,7 @@ export class PeerEntries {
   }
 
   #reverseRemotes({ node, nodeSelector }: BgpPeer, among: readonly Node[]): readonly Node[] {
-    if (node !== undefined) return among.filter(({ name }) => name === node);
+    if (node !== undefined) return this.#nodes.named(node);
     return nodeSelector === undefined ? this.#cluster.nodes : this.#nodes.select(nodeSelector, among);
   }
 }
