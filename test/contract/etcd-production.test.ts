@@ -148,7 +148,7 @@ describe('users', () => {
       await until(() => events.length === 3, 'the next change is seen', 30_000);
       expect(events.map(({ type }) => type)).toEqual(['listed', 'changed', 'changed']);
       for (const result of [
-        await bgp.list([prefixRange('/calico/ipam/v2/host/host-2/')]),
+        await bgp.list([prefixRange('/calico/ipam/v2/assignment/')]),
         await bgp.list([prefixRange('/calico/')]),
         await bgp.put(node, '{}'),
       ]) {
