@@ -2,14 +2,16 @@
 //
 //   slots    Int32[2^k]    id + 1 at the hash of the octets and on (linear probing); 0 is free; at most half full
 //   hashes   Int32[id]     ┐ by id: their hash, where they are, how long they are,
-//   places   Uint32[id]    │ and how many hold them; at 0 the id is free and its slot is closed up
+//   places   Uint32[id]    │ and how many hold them; at 0 the id may be given to others
 //   lengths  Uint32[id]    │
 //   tags     Uint8[id]     │ (a number that tells equal octets of different meaning apart)
-//   uses     Uint32[id]    ┘
+//   uses     Uint32[id]    │
+//   waiting  Uint8[id]     ┘ (the id is in `freeIds`)
 //   segments Uint8Array[]  | run | run | … free |     256 KiB each; a run starts at a multiple of eight and crosses no end
 //   free     number[][]    places to give out again, by length in eights
 //
-// When the last run goes, all segments go.
+// What nobody holds stays in its slot until another run gets its id: routes that flap find their attributes where they were. When the
+// last one goes, all is given back.
 
 import { grown } from './columns.ts';
 
@@ -24,12 +26,15 @@ export class OctetPool<Id extends number> {
   private lengths = new Uint32Array(INITIAL);
   private tags = new Uint8Array(INITIAL);
   private uses = new Uint32Array(INITIAL);
+  private waiting = new Uint8Array(INITIAL);
   private segments: Uint8Array[] = [];
   /** Octets given out, counted over all segments. */
   private top = 0;
-  private readonly freePlaces: (number[] | undefined)[] = [];
-  private readonly freeIds: number[] = [];
+  private freePlaces: (number[] | undefined)[] = [];
+  private freeIds: number[] = [];
   private next = 0;
+  /** Ids in slots, and those of them that somebody holds. */
+  private placed = 0;
   private count = 0;
   /** How often something was looked for, and how often it was new: for tests and counters. */
   readonly counters = { lookups: 0, added: 0 };
@@ -57,7 +62,11 @@ export class OctetPool<Id extends number> {
     for (; this.slots[slot] !== 0; slot = (slot + 1) & mask) {
       const id = this.slots[slot]! - 1;
       if (this.hashes[id] === hash && this.tags[id] === tag && this.equals(id, octets, at, length)) {
-        this.uses[id]!++;
+        if (this.uses[id]!++ === 0) {
+          this.count++;
+          this.counters.added++;
+          this.added(id as Id);
+        }
         return id as Id;
       }
     }
@@ -111,7 +120,8 @@ export class OctetPool<Id extends number> {
     length: number,
     tag: number,
   ): Id {
-    const id = this.freeIds.pop() ?? this.next++;
+    const again = this.takeFree();
+    const id = again ?? this.next++;
     if (id >= this.hashes.length) this.growIds(id);
     const place = this.allocate(length);
     const segment = this.segments[place >>> SEGMENT_BITS]!;
@@ -122,26 +132,57 @@ export class OctetPool<Id extends number> {
     this.lengths[id] = length;
     this.tags[id] = tag;
     this.uses[id] = 1;
-    this.slots[slot] = id + 1;
+    this.slots[again === undefined ? slot : this.freeSlot(hash)] = id + 1; // others may have moved
+    this.placed++;
     this.count++;
     this.counters.added++;
-    if (this.count * 2 > this.slots.length) this.rehash();
+    if (this.placed * 2 > this.slots.length) this.rehash();
     this.added(id as Id);
     return id as Id;
   }
 
   private remove(id: Id): void {
     this.removed(id);
-    this.closeGap(id);
-    const eights = (this.lengths[id]! + 7) >>> 3;
-    const list = this.freePlaces[eights];
-    if (list === undefined) this.freePlaces[eights] = [this.places[id]!];
-    else list.push(this.places[id]!);
-    this.freeIds.push(id);
-    if (--this.count > 0) return;
+    if (this.waiting[id] === 0) {
+      this.waiting[id] = 1;
+      this.freeIds.push(id);
+    }
+    if (--this.count === 0) this.reset();
+  }
+
+  /** An id that nobody holds, out of its slot and its place; undefined when there is none. */
+  private takeFree(): number | undefined {
+    for (let id = this.freeIds.pop(); id !== undefined; id = this.freeIds.pop()) {
+      this.waiting[id] = 0;
+      if (this.uses[id] !== 0) continue;
+      this.closeGap(id);
+      this.placed--;
+      const eights = (this.lengths[id]! + 7) >>> 3;
+      const list = this.freePlaces[eights];
+      if (list === undefined) this.freePlaces[eights] = [this.places[id]!];
+      else list.push(this.places[id]!);
+      return id;
+    }
+    return undefined;
+  }
+
+  private freeSlot(hash: number): number {
+    const mask = this.slots.length - 1;
+    let slot = hash & mask;
+    while (this.slots[slot] !== 0) slot = (slot + 1) & mask;
+    return slot;
+  }
+
+  private reset(): void {
     this.segments = [];
-    this.freePlaces.length = 0;
+    this.freePlaces = [];
+    this.freeIds = [];
     this.top = 0;
+    this.next = 0;
+    this.placed = 0;
+    this.waiting.fill(0);
+    if (this.slots.length > INITIAL * 2) this.slots = new Int32Array(INITIAL * 2);
+    else this.slots.fill(0);
   }
 
   /** Every entry behind the gap that would not be found any more moves forward. */
@@ -183,6 +224,7 @@ export class OctetPool<Id extends number> {
     this.lengths = grown(this.lengths, id);
     this.tags = grown(this.tags, id);
     this.uses = grown(this.uses, id);
+    this.waiting = grown(this.waiting, id);
   }
 
   private rehash(): void {
