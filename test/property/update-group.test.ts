@@ -10,7 +10,8 @@ import {
 import fc from 'fast-check';
 import type { Target } from '../../bgp/src/rib/adj-rib-out.ts';
 import { AttributePool } from '../../bgp/src/rib/attribute-pool.ts';
-import { type Told, UpdateGroup } from '../../bgp/src/rib/update-group.ts';
+import type { Told } from '../../bgp/src/rib/group-member.ts';
+import { UpdateGroup } from '../../bgp/src/rib/update-group.ts';
 import type { PeerIndex } from '../../bgp/src/route/route.ts';
 import { ATTRIBUTES, Listener } from '../support/rib.ts';
 

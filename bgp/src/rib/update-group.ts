@@ -21,6 +21,7 @@ import { AdjRibOut, type Target } from './adj-rib-out.ts';
 import type { AttributePool } from './attribute-pool.ts';
 import { ChangeList } from './change-list.ts';
 import { IdBitmap } from './columns.ts';
+import { Behind, Member, Outgoing, type Taken, type Told } from './group-member.ts';
 import type { Rows } from './sent-paths.ts';
 import { type Batch, type PackerOut, UpdatePacker } from './update-packer.ts';
 
@@ -32,61 +33,6 @@ const FEED_ROWS = 4096;
 
 /** Rows of a block, as a power of two. */
 const BLOCK_BITS = 12;
-
-/** Due when all that was there at the join has been sent (RFC 4724 §4); held back after a restart of ours (§4.1). */
-type EndOfRib = 'due' | 'held' | 'sent';
-
-/** An answer between BoRR and EoRR (RFC 7313 §4): due, or begun. */
-type Refresh = 'none' | 'due' | 'begun';
-
-/** What a member may have been told, each prefix with a use that the holder releases. */
-export interface Told {
-  readonly prefixes: readonly RowId[];
-  readonly endOfRib: EndOfRib;
-  readonly refresh: Refresh;
-}
-
-/** Whole messages for a member. */
-export interface Taken {
-  readonly octets: Uint8Array[];
-  readonly messages: number;
-}
-
-/** What a member is to be sent when it has room: whatever happens meanwhile, each block and each row stands in it once. */
-class Behind {
-  /** Blocks with rows that it may not have as they are. */
-  readonly blocks = new IdBitmap<number>();
-  /** Rows that it may have and that are gone, held. One that is there again is in a block. */
-  readonly rows = new IdBitmap<RowId>();
-
-  get size(): number {
-    return this.blocks.size + this.rows.size;
-  }
-}
-
-class Member {
-  queue: Batch[] = [];
-  /** Batches at the front of the queue that were taken. */
-  taken = 0;
-  queuedOctets = 0;
-  /** Undefined is in step. */
-  behind: Behind | undefined;
-  /** The walk over the table: next block, and where it ends. */
-  block = 0;
-  blocks = 0;
-  endOfRib: EndOfRib = 'due';
-  refresh: Refresh = 'none';
-
-  constructor(readonly peer: PeerIndex) {}
-
-  get queued(): number {
-    return this.queue.length - this.taken;
-  }
-
-  get walks(): boolean {
-    return this.block < this.blocks;
-  }
-}
 
 export class UpdateGroup {
   readonly adjRibOut: AdjRibOut;
@@ -455,40 +401,5 @@ export class UpdateGroup {
       else this.packer.announce(set as AttributesId, rows, count);
     });
     this.packer.end();
-  }
-}
-
-/** What one member takes: batches without its own segments. */
-class Outgoing implements Taken {
-  readonly octets: Uint8Array[] = [];
-  messages = 0;
-
-  constructor(
-    private readonly peer: PeerIndex,
-    public room: number,
-  ) {}
-
-  message(octets: Uint8Array): void {
-    this.add(octets, 1);
-  }
-
-  batch({ octets, segments, messages }: Batch): void {
-    let from = 0;
-    let left = messages;
-    for (const segment of segments) {
-      if (segment.except !== this.peer) continue;
-      if (segment.start > from) this.add(octets.subarray(from, segment.start), 0);
-      from = segment.end;
-      left -= segment.messages;
-    }
-    this.messages += left;
-    if (from === 0) this.add(octets, 0);
-    else if (from < octets.length) this.add(octets.subarray(from), 0);
-  }
-
-  private add(octets: Uint8Array, messages: number): void {
-    this.octets.push(octets);
-    this.room -= octets.length;
-    this.messages += messages;
   }
 }

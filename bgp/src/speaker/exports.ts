@@ -4,10 +4,11 @@
 import type { Prefix } from '../net/prefix.ts';
 import type { AdjRibIn } from '../rib/adj-rib-in.ts';
 import type { Target } from '../rib/adj-rib-out.ts';
+import type { Taken, Told } from '../rib/group-member.ts';
 import type { LocRib, PeerFacts, PeerFactsOf } from '../rib/loc-rib.ts';
 import type { Mutable, PrefixTable } from '../rib/prefix-table.ts';
 import { type Rows, SentPaths } from '../rib/sent-paths.ts';
-import { type Taken, type Told, UpdateGroup } from '../rib/update-group.ts';
+import { UpdateGroup } from '../rib/update-group.ts';
 import {
   type AttributesId,
   LOCAL,
