@@ -153,7 +153,10 @@ describe('a running network', () => {
       await has('host1', '10.65.22.0/26');
       await Promise.all(cluster.members.map((member) => member.restart()));
       await until(async () => (await daemon('host1').ready()).ready, 'it is ready again', 40_000);
-      expect((await daemon('host1').status()).datastore).toMatchObject({ state: 'in-sync', kept: null });
+      // Ready with what was listed; in sync when the watches have begun.
+      const inSync = async () => (await daemon('host1').status()).datastore.state === 'in-sync';
+      await until(inSync, 'it follows the datastore', 20_000);
+      expect((await daemon('host1').status()).datastore.kept).toBeNull();
     });
     expect(removed).toEqual([]);
     writeFileSync(file, 'damaged');
