@@ -135,9 +135,6 @@ const settings = (host: 2 | 3, asNumber: number, routes: readonly Announcement[]
   routes,
 });
 
-// Once in some ten runs FRR was seen to lose a route for a moment while we restart; the cause is not known yet.
-jest.retryTimes(1, { logErrorsBeforeRetry: true });
-
 describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }) => {
   const lab = useLab(topologyFile(TOPOLOGY, { 'cluster.yaml': CLUSTER }));
   const routesOf = (prefixes: readonly string[]) => prefixes.map((prefix) => ({ prefix, ...ATTRIBUTES }));

@@ -71,10 +71,6 @@ export class UpdateGroup {
     return this.packer.counters;
   }
 
-  has(peer: PeerIndex): boolean {
-    return this.members.has(peer);
-  }
-
   /**
    * A member that has been told nothing, or `told` by another group before.
    * @param holdEndOfRib  wait with the End-of-RIB marker until `releaseEndOfRib`; for one that was told, its state goes on.
