@@ -1,44 +1,22 @@
-// One peer: the state machine of its session, and of a second connection until one of the two wins (RFC 4271 §6.8).
-// Octets come in here and leave as messages for the speaker; what the messages say of routes is routing.ts.
+// One peer: what happens to its connections (opened, octets came, a timer ran out) becomes events of its state machine, and messages
+// for the speaker; what the messages say of routes is routing.ts. What the machine wants done is peer-lines.ts.
 
 import type { Address } from '../net/address.ts';
 import { FAMILY, type Family } from '../net/family.ts';
 import { type Millis, NEVER } from '../net/time.ts';
-import { type Action, describeEnd, type End, isFailure, refusesCapabilities } from '../session/action.ts';
-import { survivor } from '../session/collision.ts';
+import type { End } from '../session/action.ts';
 import { type Event, errorEvent, notificationEvent } from '../session/event.ts';
-import { dueEvent, incomingSession, newSession, type Step, sessionDeadline, step } from '../session/fsm.ts';
-import { type LocalOffer, localOpen, type Negotiated, negotiate } from '../session/negotiate.ts';
-import type { Session, SessionTimers } from '../session/state.ts';
-import { CEASE, ERROR_CODE, MESSAGE_TYPE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
-import { INITIAL_CONTEXT, type WireContext } from '../wire/context.ts';
+import { dueEvent, incomingSession, newSession, sessionDeadline, step } from '../session/fsm.ts';
+import { type Negotiated, negotiate } from '../session/negotiate.ts';
+import { CEASE, MESSAGE_TYPE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
 import type { Frame } from '../wire/framer.ts';
 import { type Decoded, decodeMessage, encodeMessage, type Message } from '../wire/message.ts';
-import { describeNotification, hardReset, type Notification, notification } from '../wire/notification.ts';
+import { cease, hardReset, type Notification } from '../wire/notification.ts';
 import type { Open } from '../wire/open.ts';
-import type { PlainUpdate } from '../wire/plain-update.ts';
-import type { ConnectionId, PeerConfig } from './input.ts';
-import type { PeerCounters, SessionState } from './inspect.ts';
-import { awaitsOpen, concatenate, contextOf, isYoung, type Line, newLine, wereRivals } from './line.ts';
-import type { LogEvent, Output } from './output.ts';
-
-/** What a peer asks of the speaker around it. */
-export interface PeerHost {
-  readonly emit: (output: Output) => void;
-  readonly newConnection: (peer: Peer) => ConnectionId;
-  readonly forgetConnection: (connection: ConnectionId) => void;
-  readonly offer: (config: PeerConfig) => LocalOffer;
-  /** 0 to 1, from the speaker's own sequence: same inputs, same jitter. */
-  readonly random: () => number;
-  readonly sessionUp: (peer: Peer, agreed: Negotiated, now: Millis) => void;
-  readonly sessionDown: (peer: Peer, agreed: Negotiated, end: End, now: Millis) => void;
-  /** Reads UPDATEs, one after the other. */
-  readonly plain: PlainUpdate;
-  /** `plain` has read an UPDATE of an established session. */
-  readonly plainUpdate: (peer: Peer, context: WireContext, now: Millis) => void;
-  /** UPDATE and ROUTE-REFRESH of an established session. */
-  readonly message: (peer: Peer, message: Message, now: Millis) => void;
-}
+import type { ConnectionId } from './input.ts';
+import type { SessionState } from './inspect.ts';
+import { awaitsOpen, contextOf, isYoung, type Line, newLine } from './line.ts';
+import { PeerLines } from './peer-lines.ts';
 
 /** RFC 9687 §5: the greater of 8 minutes and twice the hold time. */
 const SEND_HOLD_MS = 480_000;
@@ -51,35 +29,9 @@ const SEND_HOLD_MS = 480_000;
 const REFUSED_AFTER_ERROR_MS = 500;
 const ERRORS_FORGIVEN = 3;
 
-export class Peer {
-  private primary: Line;
-  private rival: Line | undefined;
-  private stateSince: Millis;
+export class Peer extends PeerLines {
   /** We ended the session on purpose: nothing starts before. */
   private shutUntil: Millis = 0;
-  /** The last OPEN with capabilities was refused for having them: the next one has none. */
-  private withoutCapabilities = false;
-  lastError: string | undefined;
-  lastErrorAt: Millis | undefined;
-  readonly counters: { -readonly [K in keyof PeerCounters]: PeerCounters[K] } = {
-    messagesReceived: 0,
-    messagesSent: 0,
-    updatesReceived: 0,
-    updatesSent: 0,
-    notificationsReceived: 0,
-    notificationsSent: 0,
-    established: 0,
-    lost: 0,
-  };
-
-  constructor(
-    public config: PeerConfig,
-    private readonly host: PeerHost,
-    now: Millis,
-  ) {
-    this.primary = newLine(newSession(config.heldBack === undefined ? now : NEVER));
-    this.stateSince = now;
-  }
 
   get state(): SessionState {
     return this.primary.session.state;
@@ -103,12 +55,6 @@ export class Peer {
   /** No connection, and none on its way. */
   get unused(): boolean {
     return this.state === 'Active' && this.primary.connection === undefined && this.rival === undefined;
-  }
-
-  /** What our next OPEN says, or the last one said. */
-  get offer(): LocalOffer {
-    const offer = this.host.offer(this.config);
-    return this.withoutCapabilities ? { ...offer, withoutCapabilities: true } : offer;
   }
 
   get line(): Readonly<Line> {
@@ -311,7 +257,7 @@ export class Peer {
       const detail = `bug while decoding a message of type ${frame.type}: ${bug}`;
       const { peer } = this.config;
       this.log({ event: 'update-error', peer, attribute: 'message', outcome: 'session-reset', detail });
-      return { ok: false, error: notification(ERROR_CODE.CEASE, CEASE.OUT_OF_RESOURCES) };
+      return { ok: false, error: cease(CEASE.OUT_OF_RESOURCES) };
     }
   }
 
@@ -350,193 +296,15 @@ export class Peer {
     this.happen(line, { type: 'BGPOpen', agreed }, now);
   }
 
-  /**
-   * Ends the other connection where it has to give way (RFC 4271 §6.8). Both sides end the same one: the OPEN has told
-   * who the peer is, so the other connection counts from OpenSent on, as the RFC allows. If it counted from OpenConfirm
-   * only, one side could be Established on the connection that the other side ends.
-   * @returns whether this one has to give way.
-   */
-  private collides(line: Line, agreed: Negotiated, now: Millis): boolean {
-    const other = line === this.primary ? this.rival : this.primary;
-    if (other === undefined) return false;
-    if (other.session.state === 'Established') {
-      // RFC 4724 §4.2: a peer that agreed to graceful restart and opens anew has restarted; the old connection is dead.
-      if (other.session.agreed.gracefulRestart === undefined || wereRivals(line, other, other.session.since))
-        return true;
-      this.detachAndClose(other, 'the peer opened a new connection');
-      this.happen(
-        other,
-        { type: 'TcpConnectionFails', reason: 'the peer opened a new connection: it has restarted' },
-        now,
-      );
-      return false;
-    }
-    if (other.session.state !== 'OpenConfirm' && other.session.state !== 'OpenSent') return false;
-    if (!this.survives(line, other, agreed)) {
-      // Nothing is given up for a connection that may be dead.
-      return other.session.state === 'OpenConfirm' || isYoung(other, now);
-    }
-    this.happen(other, { type: 'OpenCollisionDump' }, now);
-    return false;
+  protected override newConnection(): ConnectionId {
+    return this.host.newConnection(this);
   }
 
-  private survives(line: Line, other: Line, agreed: Negotiated): boolean {
-    // Two that the peer opened: it has forgotten the first.
-    if (line.openedBy === other.openedBy) return line === this.rival;
-    const { offer } = this;
-    const keep = survivor(
-      { bgpIdentifier: offer.bgpIdentifier, asNumber: offer.localAs },
-      { bgpIdentifier: agreed.remoteIdentifier, asNumber: agreed.remoteAs },
-    );
-    return (keep === 'ours') === (line.openedBy === 'us');
+  protected override sessionUp(agreed: Negotiated, now: Millis): void {
+    this.host.sessionUp(this, agreed, now);
   }
 
-  private happen(line: Line, event: Event, now: Millis): void {
-    this.carryOut(line, step(line.session, event, now, this.timers()), now);
-  }
-
-  private carryOut(line: Line, { session, actions }: Step, now: Millis): void {
-    const before = line.session;
-    const primary = line === this.primary;
-    line.session = session;
-    for (const action of actions) this.perform(line, action, before, now);
-    if (line === this.rival) this.settleRival(line, now);
-    else if (primary) {
-      this.logState(before, session, now);
-      if (this.rival !== undefined && (session.state === 'Idle' || session.state === 'Active'))
-        this.promote(this.rival, now);
-    }
-  }
-
-  private perform(line: Line, action: Action, before: Session, now: Millis): void {
-    switch (action.type) {
-      case 'Connect': {
-        Object.assign(line, newLine(line.session), {
-          connection: this.host.newConnection(this),
-          openedBy: 'us',
-        });
-        const { address, port, localAddress, peer } = this.config;
-        this.host.emit({ type: 'Connect', connection: line.connection!, peer, address, port, localAddress });
-        return;
-      }
-      case 'SendOpen':
-        return this.send(line, encodeMessage(localOpen(this.offer), INITIAL_CONTEXT));
-      case 'SendKeepAlive':
-        return this.send(line, encodeMessage({ type: 'KeepAlive' }, INITIAL_CONTEXT));
-      case 'Drop':
-        return this.drop(line, action.notification);
-      case 'SessionUp':
-        if (line === this.rival) this.promote(line, now);
-        else if (this.rival !== undefined) this.happen(this.rival, { type: 'OpenCollisionDump' }, now);
-        this.counters.established++;
-        return this.host.sessionUp(this, action.agreed, now);
-      case 'SessionDown':
-        // RFC 5492 §3: once, and after that session as ever
-        this.withoutCapabilities = !this.withoutCapabilities && refusesCapabilities(action.end);
-        if (isFailure(action.end)) this.fail(describeEnd(action.end), now);
-        if (before.state !== 'Established') return;
-        this.counters.lost++;
-        return this.host.sessionDown(this, before.agreed, action.end, now);
-    }
-  }
-
-  private send(line: Line, octets: Uint8Array): void {
-    if (line.connection === undefined) return;
-    line.control.push(octets);
-    this.counters.messagesSent++;
-    this.host.emit({ type: 'Transmit', connection: line.connection });
-  }
-
-  private drop(line: Line, sent: Notification | undefined): void {
-    if (line.connection === undefined) return;
-    const last = [...line.control];
-    if (sent !== undefined && line.connected) {
-      last.push(encodeMessage(sent, INITIAL_CONTEXT));
-      this.counters.notificationsSent++;
-      this.counters.messagesSent++;
-      this.logNotification('notification-sent', sent);
-    }
-    const reason = sent === undefined ? 'session ended' : describeNotification(sent).name;
-    const { connection, connected } = line;
-    this.detach(line);
-    const lastOctets = connected ? concatenate(last) : undefined;
-    this.host.emit({ type: 'Close', connection, lastOctets, reason });
-  }
-
-  private detachAndClose(line: Line, reason: string): void {
-    const { connection } = line;
-    if (connection === undefined) return;
-    this.detach(line);
-    this.host.emit({ type: 'Close', connection, lastOctets: undefined, reason });
-  }
-
-  private detach(line: Line): void {
-    if (line.connection === undefined) return;
-    this.host.forgetConnection(line.connection);
-    line.connection = undefined;
-    line.connected = false;
-    line.control = [];
-    line.sendHoldAt = NEVER;
-  }
-
-  /** A rival that ended is gone; one that got as far as Established, or met no competition any more, takes over. */
-  private settleRival(line: Line, now: Millis): void {
-    if (line.connection === undefined) this.rival = undefined;
-    else if (this.primary.session.state === 'Idle' || this.primary.session.state === 'Active')
-      this.promote(line, now);
-  }
-
-  private promote(line: Line, now: Millis): void {
-    const loser = this.primary;
-    const before = loser.session;
-    this.rival = undefined;
-    this.primary = line;
-    if (loser.connection !== undefined) {
-      const cease = notification(ERROR_CODE.CEASE, CEASE.CONNECTION_COLLISION_RESOLUTION);
-      this.drop(
-        loser,
-        loser.session.state === 'Connect' || loser.session.state === 'Active' ? undefined : cease,
-      );
-    }
-    this.logState(before, line.session, now);
-  }
-
-  private lineOf(connection: ConnectionId): Line | undefined {
-    if (this.primary.connection === connection) return this.primary;
-    return this.rival?.connection === connection ? this.rival : undefined;
-  }
-
-  private timers(): SessionTimers {
-    return {
-      passive: this.config.passive,
-      connectRetryMs: this.config.connectRetrySeconds * 1000,
-      connectRetryMaxMs: this.config.connectRetryMaxSeconds * 1000,
-      delayOpenMs: (this.config.delayOpenSeconds ?? 0) * 1000,
-      jitter: 0.75 + 0.25 * this.host.random(),
-    };
-  }
-
-  private fail(reason: string, now: Millis): void {
-    this.lastError = reason;
-    this.lastErrorAt = now;
-  }
-
-  private logState(before: Session, after: Session, now: Millis): void {
-    if (before.state === after.state) return;
-    this.stateSince = now;
-    const reason = after.state === 'Idle' || after.state === 'Active' ? (this.lastError ?? '') : '';
-    this.log({ event: 'session', peer: this.config.peer, from: before.state, to: after.state, reason });
-  }
-
-  private logNotification(
-    event: 'notification-sent' | 'notification-received',
-    { ...message }: Notification,
-  ): void {
-    const { name, text } = describeNotification(message);
-    this.log({ event, peer: this.config.peer, code: message.code, subcode: message.subcode, name, text });
-  }
-
-  private log(event: LogEvent): void {
-    this.host.emit({ type: 'Log', event });
+  protected override sessionDown(agreed: Negotiated, end: End, now: Millis): void {
+    this.host.sessionDown(this, agreed, end, now);
   }
 }

@@ -37,6 +37,16 @@ export function shutdownCommunication(text: string): Uint8Array {
   return data;
 }
 
+/** Cease; `text` for those two subcodes that carry one (RFC 9003 §2). */
+export const cease = (subcode: number, text = ''): Notification =>
+  notification(
+    ERROR_CODE.CEASE,
+    subcode,
+    subcode === CEASE.ADMINISTRATIVE_SHUTDOWN || subcode === CEASE.ADMINISTRATIVE_RESET
+      ? shutdownCommunication(text)
+      : undefined,
+  );
+
 /** The same end, for good: the peer keeps none of our routes (RFC 8538 §3). */
 export function hardReset({ code, subcode, data }: Notification): Notification {
   return notification(ERROR_CODE.CEASE, CEASE.HARD_RESET, Uint8Array.of(code, subcode, ...data));
