@@ -1,5 +1,6 @@
 // The running daemon as the control API sees it: reads its parts when asked, and keeps nothing.
 
+import { readdirSync } from 'node:fs';
 import {
   FAMILIES,
   type Family,
@@ -71,7 +72,7 @@ function metrics(parts: Parts): string {
     parts.desired()?.resolution.peers.map((peer) => [`${peer.address} ${peer.port}`, peer.type]),
   );
   const { user, system } = process.cpuUsage();
-  const { rss, heapUsed } = process.memoryUsage();
+  const { rss, heapUsed, external } = process.memoryUsage();
   const { active, idle } = performance.eventLoopUtilization();
   return metricsText({
     status: statusFacts(parts),
@@ -85,11 +86,30 @@ function metrics(parts: Parts): string {
       cpuSeconds: (user + system) / 1e6,
       residentOctets: rss,
       heapUsedOctets: heapUsed,
+      externalOctets: external,
+      openFiles: openFiles(),
+      activeResources: process.getActiveResourcesInfo(),
+      loopTurns: loopTurns(),
       loopActiveSeconds: active / 1000,
       loopIdleSeconds: idle / 1000,
       longestTurnSeconds: parts.loop.longestTurnMs() / 1000,
     },
   });
+}
+
+/** Without the one that the counting itself needs. */
+function openFiles(): number | undefined {
+  try {
+    return readdirSync('/proc/self/fd').length - 1;
+  } catch {
+    return undefined; // no /proc
+  }
+}
+
+/** Node.js counts them since 20.18, and its types know no older one. */
+function loopTurns(): number | undefined {
+  const timing: { readonly uvMetricsInfo?: { readonly loopCount: number } } = performance.nodeTiming;
+  return timing.uvMetricsInfo?.loopCount;
 }
 
 function statusFacts(parts: Parts): StatusFacts {

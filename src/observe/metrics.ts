@@ -32,7 +32,15 @@ export interface ProcessFacts {
   readonly cpuSeconds: number;
   readonly residentOctets: number;
   readonly heapUsedOctets: number;
-  /** How long the one loop that everything runs in was busy, and waited. */
+  /** Of buffers, outside of the heap. */
+  readonly externalOctets: number;
+  /** Undefined where the system does not tell. */
+  readonly openFiles: number | undefined;
+  /** What keeps the event loop alive, a name each: `Timeout`, `TCPSocketWrap` and so on, as Node.js calls them. */
+  readonly activeResources: readonly string[];
+  /** Turns of the one loop that everything runs in; undefined where Node.js does not count them (before 20.18). */
+  readonly loopTurns: number | undefined;
+  /** How long that loop was busy, and waited. */
   readonly loopActiveSeconds: number;
   readonly loopIdleSeconds: number;
   /** Of the last minute or two. */
@@ -54,6 +62,7 @@ interface Metric {
 }
 
 const one = (value: number | boolean): readonly Sample[] => [[{}, Number(value)]];
+const optional = (value: number | undefined): readonly Sample[] => (value === undefined ? [] : one(value));
 const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
   name: `mesosbgp_${name}`,
   type: 'gauge',
@@ -73,6 +82,8 @@ const STATES: readonly PeerState['state'][] = [
   'OpenConfirm',
   'Established',
 ];
+/** As Node.js names them; there are some twenty more, seldom seen, which are `other`. */
+const RESOURCES = ['Timeout', 'TCPSocketWrap', 'TCPServerWrap', 'PipeWrap', 'FSEventWrap'] as const;
 const TYPES = ['mesh', 'global', 'node', 'workload', 'reverse', 'range'] as const;
 const DATASTORE_STATES = ['connecting', 'in-sync', 'disconnected'] as const;
 
@@ -248,6 +259,19 @@ export const METRICS: readonly Metric[] = [
   gauge('process_heap_used_bytes', 'Memory of JavaScript objects.', (facts) =>
     one(facts.process.heapUsedOctets),
   ),
+  gauge('process_external_memory_bytes', 'Memory of buffers, outside of the heap.', (facts) =>
+    one(facts.process.externalOctets),
+  ),
+  gauge('process_open_fds', 'Open file descriptors.', ({ process }) => optional(process.openFiles)),
+  gauge('process_active_resources', 'Timers, sockets and the like that keep the process alive.', (facts) => {
+    const counts = new Map<string, number>([...RESOURCES, 'other'].map((type) => [type, 0]));
+    for (const name of facts.process.activeResources) {
+      const type = counts.has(name) ? name : 'other';
+      counts.set(type, counts.get(type)! + 1);
+    }
+    return [...counts].map(([type, count]) => [{ type }, count]);
+  }),
+  counter('loop_turns', 'Turns of the one event loop.', ({ process }) => optional(process.loopTurns)),
   counter('loop_seconds', 'How long the one event loop was busy, and waited.', (facts) => [
     [{ state: 'active' }, facts.process.loopActiveSeconds],
     [{ state: 'idle' }, facts.process.loopIdleSeconds],

@@ -23,6 +23,10 @@ const facts = ({
     cpuSeconds: 1.5,
     residentOctets: 50_000_000,
     heapUsedOctets: 5_000_000,
+    externalOctets: 2_000_000,
+    openFiles: 31,
+    activeResources: ['Timeout', 'TCPSocketWrap', 'Timeout', 'CloseReq'],
+    loopTurns: 77,
     loopActiveSeconds: 2,
     loopIdleSeconds: 98,
     longestTurnSeconds: 0.012,
@@ -100,9 +104,22 @@ describe('metrics', () => {
     ['listener_up', '{address="10.0.0.1",port="179"}', 1],
     ['loop_seconds_total', '{state="active"}', 2],
     ['loop_longest_turn_seconds', '', 0.012],
+    ['loop_turns_total', '', 77],
+    ['process_open_fds', '', 31],
+    ['process_external_memory_bytes', '', 2_000_000],
+    ['process_active_resources', '{type="Timeout"}', 2],
+    ['process_active_resources', '{type="TCPServerWrap"}', 0],
+    ['process_active_resources', '{type="other"}', 1],
     ['peers_without_series', '', 0],
   ])('%s%s is %d', (name, labels, expected) => {
     expect(value(facts(), name, labels)).toBe(expected);
+  });
+
+  it('leave out what the system or Node.js does not tell', () => {
+    const { process } = facts();
+    const without = facts({ process: { ...process, openFiles: undefined, loopTurns: undefined } });
+    expect(value(without, 'process_open_fds')).toBeUndefined();
+    expect(value(without, 'loop_turns_total')).toBeUndefined();
   });
 
   it('have as many series for five thousand peers as for a hundred, and name those of configured peers', () => {
