@@ -13,8 +13,9 @@ export {
   type OriginVerdict,
 } from './policy/origin-check.ts';
 export * from './policy/policy.ts';
+export { grown, IdQueue } from './rib/columns.ts';
 export { type Decision, STEPS, TIE_BREAKERS } from './rib/decision.ts';
-export { PrefixTable } from './rib/prefix-table.ts';
+export { type Mutable, PrefixTable } from './rib/prefix-table.ts';
 export * from './route/route.ts';
 export { describeEnd } from './session/action.ts';
 export type { RoleSetting } from './session/role.ts';
@@ -22,6 +23,7 @@ export { PEER_CHANGES, type SettingChange } from './speaker/changes.ts';
 export * from './speaker/input.ts';
 export * from './speaker/inspect.ts';
 export * from './speaker/output.ts';
+export type { ForwardingVisitor } from './speaker/routing.ts';
 export { Speaker } from './speaker/speaker.ts';
 export * from './wire/attribute/path-attributes.ts';
 export * from './wire/attribute/table.ts';

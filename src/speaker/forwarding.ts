@@ -1,7 +1,7 @@
 // From the Loc-RIB's routes to the kernel's: what the speaker wants to forward goes through a rule that the configuration
 // sets (which pools, which metric) and on to the FIB. A new rule is applied to all routes again.
 
-import type { Address, ForwardingRoute, Prefix } from 'bgp-utils';
+import type { Address, ForwardingRoute, Prefix, PrefixId, PrefixTable } from 'bgp-utils';
 import type { FibRoute } from '../fib/fib.ts';
 import type { FibSync } from '../fib/sync.ts';
 import type { ForwardingPlane } from './loop.ts';
@@ -32,7 +32,8 @@ export class KernelPlane implements ForwardingPlane {
     for (const prefix of prefixes) this.apply(prefix);
   }
 
-  want(prefix: Prefix, route: ForwardingRoute | undefined): void {
+  want(prefixes: PrefixTable, id: PrefixId, route: ForwardingRoute | undefined): void {
+    const prefix = prefixes.prefix(id);
     if (route === undefined) this.routes.delete(prefix);
     else this.routes.set(prefix, route);
     this.apply(prefix);

@@ -9,7 +9,8 @@ import {
   type Input,
   type Millis,
   type Output,
-  type Prefix,
+  type PrefixId,
+  type PrefixTable,
   type Speaker,
 } from 'bgp-utils';
 import type { Clock } from './clock.ts';
@@ -17,7 +18,7 @@ import type { Tcp } from './tcp.ts';
 
 /** Where routes go: the kernel, or nowhere. */
 export interface ForwardingPlane {
-  want(prefix: Prefix, route: ForwardingRoute | undefined): void;
+  want(prefixes: PrefixTable, prefix: PrefixId, route: ForwardingRoute | undefined): void;
   trackNextHop(address: Address): void;
   releaseNextHop(address: Address): void;
   /** Work off what was wanted. */
@@ -27,7 +28,7 @@ export interface ForwardingPlane {
 }
 
 export interface LoopOptions {
-  readonly speaker: Pick<Speaker, 'handle' | 'take' | 'transmit' | 'nextDeadline' | 'hasBacklog'>;
+  readonly speaker: Pick<Speaker, 'handle' | 'take' | 'forward' | 'transmit' | 'nextDeadline' | 'hasBacklog'>;
   readonly clock: Clock;
   readonly tcp: Pick<Tcp, 'connect' | 'room' | 'write' | 'close' | 'pause' | 'resume'>;
   readonly forwarding: ForwardingPlane;
@@ -201,7 +202,7 @@ export class SpeakerLoop {
   }
 
   private perform(output: Output): void {
-    const { tcp, forwarding } = this.options;
+    const { speaker, tcp, forwarding } = this.options;
     switch (output.type) {
       case 'Connect':
         return tcp.connect(output.connection, output);
@@ -213,7 +214,7 @@ export class SpeakerLoop {
         if (this.ready.delete(output.connection)) this.transmit(output.connection);
         return tcp.close(output.connection, output.lastOctets);
       case 'Forward':
-        return forwarding.want(output.prefix, output.route);
+        return speaker.forward((prefixes, id, route) => forwarding.want(prefixes, id, route));
       case 'TrackNextHop':
         return forwarding.trackNextHop(output.address);
       case 'ReleaseNextHop':

@@ -87,6 +87,7 @@ export class InProcessReflector {
     const answers: Input[] = [];
     for (const output of this.speaker.take(this.now)) {
       if (output.type === 'TrackNextHop') answers.push({ type: 'NextHop', address: output.address, cost: 0 });
+      else if (output.type === 'Forward') this.speaker.forward(() => undefined);
       else if (output.type === 'Transmit') this.transmit(output.connection);
       else if (output.type === 'Close') this.forget(output.connection);
     }

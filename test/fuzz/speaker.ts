@@ -264,6 +264,8 @@ export class SpeakerTarget {
       }
       case 'Transmit':
         return this.drain(output.connection);
+      case 'Forward':
+        return this.speaker.forward(() => undefined);
       case 'Connect':
         return this.answerConnect(output);
       case 'TrackNextHop':

@@ -284,9 +284,10 @@ export class Bench {
         if (output.lastOctets !== undefined) this.read(output.connection, output.lastOctets);
         return;
       case 'Forward':
-        if (output.route === undefined) this.forwarding.delete(output.prefix);
-        else this.forwarding.set(output.prefix, output.route);
-        return;
+        return this.speaker.forward((prefixes, id, route) => {
+          if (route === undefined) this.forwarding.delete(prefixes.prefix(id));
+          else this.forwarding.set(prefixes.prefix(id), route);
+        });
     }
   }
 

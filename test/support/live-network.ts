@@ -99,11 +99,10 @@ export class LiveNetwork {
   ) {
     this.#members = Object.entries(ADDRESSES).map(([name, address]) => {
       const host = this.network.add(address as Address);
-      const carryOut = host.carryOut.bind(host);
-      host.carryOut = (output) => {
-        if (output.type === 'Forward' && output.route === undefined)
-          this.#gone.push({ at: name, prefix: output.prefix });
-        carryOut(output);
+      const forward = host.forward.bind(host);
+      host.forward = (prefix, route) => {
+        if (route === undefined) this.#gone.push({ at: name, prefix });
+        forward(prefix, route);
       };
       return { name, host, applied: NOTHING_APPLIED, desired: undefined };
     });

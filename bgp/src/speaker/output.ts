@@ -3,7 +3,6 @@
 import type { Address } from '../net/address.ts';
 import type { Family } from '../net/family.ts';
 import type { Prefix } from '../net/prefix.ts';
-import type { ForwardingRoute } from '../route/route.ts';
 import type { ConnectionId, PeerId } from './input.ts';
 
 export type Output =
@@ -25,13 +24,8 @@ export type Output =
       readonly lastOctets: Uint8Array | undefined;
       readonly reason: string;
     }
-  /** The best route of a prefix changed; undefined means that there is none. Several changes of one prefix come as the last. */
-  | {
-      readonly type: 'Forward';
-      readonly family: Family;
-      readonly prefix: Prefix;
-      readonly route: ForwardingRoute | undefined;
-    }
+  /** Prefixes are forwarded otherwise than before: call `forward`. */
+  | { readonly type: 'Forward' }
   /** A next hop came into or went out of use: tell its cost, again whenever it changes, until it is released. */
   | { readonly type: 'TrackNextHop'; readonly address: Address }
   | { readonly type: 'ReleaseNextHop'; readonly address: Address }

@@ -6,6 +6,7 @@ import type { Family } from '../net/family.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { OriginCheck } from '../policy/origin-check.ts';
 import type { AttributePool } from '../rib/attribute-pool.ts';
+import { IdQueue } from '../rib/columns.ts';
 import type { HeardSets } from '../rib/heard-sets.ts';
 import { LocRib, type LocRibChanges, type PeerFactsOf } from '../rib/loc-rib.ts';
 import type { NextHops } from '../rib/next-hop.ts';
@@ -26,6 +27,13 @@ import { Inbound } from './inbound.ts';
 import type { OriginatedRoute } from './input.ts';
 import { RouteViews } from './route-views.ts';
 
+/** How a prefix shall be forwarded; undefined: not at all. The id is the table's, and holds during the call. */
+export type ForwardingVisitor = (
+  prefixes: PrefixTable,
+  prefix: PrefixId,
+  route: ForwardingRoute | undefined,
+) => void;
+
 export interface RoutingOptions {
   /** Sets that peers sent or that are made here; their next hops are tracked. */
   readonly heard: HeardSets;
@@ -38,7 +46,6 @@ export interface RoutingOptions {
   readonly preferOldest: () => boolean;
   /** Whether anybody asks how prefixes are forwarded. */
   readonly forwards: () => boolean;
-  readonly forwarding: (prefix: Prefix, route: ForwardingRoute | undefined) => void;
   readonly tooLong: (peers: number, prefixes: readonly Prefix[]) => void;
 }
 
@@ -54,6 +61,8 @@ export class Routing {
   /** Next hops whose resolution changed, until the next flush. */
   private readonly toldNextHops = new Set<Address>();
   private readonly changes: LocRibChanges;
+  /** Prefixes that are forwarded otherwise than was last told. Each is held, so that its id stays its own. */
+  private readonly toForward = new IdQueue<PrefixId>();
 
   constructor(
     readonly family: Family,
@@ -106,7 +115,9 @@ export class Routing {
     this.changes = {
       best: (prefix) => this.exports.bestChanged(prefix),
       decided: (prefix) => this.exports.decided(prefix),
-      forwarding: (prefix) => options.forwarding(prefixes.prefix(prefix), locRib.forwardingOf(prefix)),
+      forwarding: (prefix) => {
+        if (this.toForward.add(prefix)) prefixes.retain(prefix);
+      },
     };
   }
 
@@ -149,6 +160,18 @@ export class Routing {
     this.touchOverToldNextHops();
     this.locRib.decideTouched(this.changes, DECISIONS);
     this.exports.flush();
+  }
+
+  get hasForwarding(): boolean {
+    return this.toForward.size > 0;
+  }
+
+  /** Tells how prefixes are forwarded now, each once however often that changed. */
+  forward(visit: ForwardingVisitor): void {
+    for (let prefix = this.toForward.take(); prefix !== NONE; prefix = this.toForward.take()) {
+      visit(this.prefixes, prefix as PrefixId, this.locRib.forwardingOf(prefix as PrefixId));
+      this.prefixes.release(prefix as PrefixId);
+    }
   }
 
   /** Something is left for the next turn. */

@@ -14,6 +14,7 @@ import { cease } from '../wire/notification.ts';
 import type { ConnectionId, Input } from './input.ts';
 import { Membership } from './membership.ts';
 import type { Output } from './output.ts';
+import type { ForwardingVisitor } from './routing.ts';
 
 export class Speaker extends Membership {
   // ── the machine ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -75,10 +76,7 @@ export class Speaker extends Membership {
     const { started, stopped } = this.nextHops.takeChanges();
     for (const address of started) this.outputs.push({ type: 'TrackNextHop', address });
     for (const address of stopped) this.outputs.push({ type: 'ReleaseNextHop', address });
-    for (const [prefix, { family, route }] of this.forwarding) {
-      this.outputs.push({ type: 'Forward', family, prefix, route });
-    }
-    this.forwarding.clear();
+    if (FAMILIES.some((family) => this.routing[family].hasForwarding)) this.outputs.push({ type: 'Forward' });
     if (this.checkDeferral(now) || changed) this.announceTransmits();
     const { outputs } = this;
     this.outputs = [];
@@ -108,6 +106,11 @@ export class Speaker extends Membership {
       peer.counters.messagesSent += taken.messages;
     }
     return messages;
+  }
+
+  /** How prefixes are forwarded that are forwarded otherwise than before; each once, as it is now. */
+  forward(visit: ForwardingVisitor): void {
+    for (const family of FAMILIES) this.routing[family].forward(visit);
   }
 
   /** A change was too large for one turn: `take` goes on with it. */

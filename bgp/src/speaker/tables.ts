@@ -11,14 +11,7 @@ import { AttributePool } from '../rib/attribute-pool.ts';
 import { HeardSets } from '../rib/heard-sets.ts';
 import { LOCAL_ADDRESS, type PeerFacts } from '../rib/loc-rib.ts';
 import { NextHops } from '../rib/next-hop.ts';
-import {
-  type ForwardingRoute,
-  LOCAL,
-  LOCAL_SOURCE,
-  NONE,
-  type PeerIndex,
-  type PrefixId,
-} from '../route/route.ts';
+import { LOCAL, LOCAL_SOURCE, NONE, type PeerIndex, type PrefixId } from '../route/route.ts';
 import type { Negotiated } from '../session/negotiate.ts';
 import type { ImportSide } from './arrival.ts';
 import type { ExportSide } from './exports.ts';
@@ -59,7 +52,6 @@ export class Tables {
   protected readonly told = new AttributePool();
   protected readonly routing: Readonly<Record<Family, Routing>>;
   protected outputs: Output[] = [];
-  protected readonly forwarding = new Map<Prefix, { family: Family; route: ForwardingRoute | undefined }>();
 
   constructor() {
     this.facts[LOCAL] = {
@@ -249,7 +241,6 @@ export class Tables {
       originCheck: () => this.originCheck,
       preferOldest: () => this.config?.preferOldest ?? false,
       forwards: () => this.config?.forwards ?? true,
-      forwarding: (prefix, route) => this.forwarding.set(prefix, { family, route }),
       tooLong: (_peers, prefixes) => {
         for (const prefix of prefixes) {
           const event = {

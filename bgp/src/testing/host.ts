@@ -97,6 +97,18 @@ export class Host {
     this.network.touched(this);
   }
 
+  /** The kernel does as it is told. */
+  forward(prefix: Prefix, route: ForwardingRoute | undefined): void {
+    this.hadAt.set(prefix, this.network.now);
+    if (route === undefined) {
+      this.forwarding.delete(prefix);
+      this.wanted.delete(prefix);
+    } else {
+      this.forwarding.set(prefix, route);
+      this.wanted.add(prefix);
+    }
+  }
+
   carryOut(output: Output): void {
     switch (output.type) {
       case 'Connect':
@@ -106,15 +118,7 @@ export class Host {
       case 'Close':
         return this.network.close(this, output);
       case 'Forward':
-        this.hadAt.set(output.prefix, this.network.now);
-        if (output.route === undefined) {
-          this.forwarding.delete(output.prefix);
-          this.wanted.delete(output.prefix);
-        } else {
-          this.forwarding.set(output.prefix, output.route);
-          this.wanted.add(output.prefix);
-        }
-        return;
+        return this.speaker.forward((prefixes, id, route) => this.forward(prefixes.prefix(id), route));
       case 'TrackNextHop': {
         const { address } = output;
         this.tracked.add(address);

@@ -1,4 +1,4 @@
-import { address, type ForwardingRoute, prefix } from 'bgp-utils';
+import { address, type ForwardingRoute, type Prefix, PrefixTable, prefix } from 'bgp-utils';
 import { FibSync } from '../../../src/fib/sync.ts';
 import { MemoryKernel } from '../../../src/kernel/memory.ts';
 import { KernelPlane, type KernelRule } from '../../../src/speaker/forwarding.ts';
@@ -21,7 +21,10 @@ function fixture() {
     clock.run();
     return kernel.routes().map((route) => `${route.prefix} ${route.nextHops[0]?.gateway} ${route.metric}`);
   };
-  return { plane, shown };
+  const table = new PrefixTable('ipv4');
+  const want = (key: Prefix, route: ForwardingRoute | undefined) =>
+    plane.want(table, table.addPrefix(key), route);
+  return { plane, want, shown };
 }
 
 const ALL: KernelRule = (_, route) =>
@@ -34,8 +37,8 @@ const fixed = (gateway: string) =>
 
 describe('KernelPlane', () => {
   it('installs what the rule makes of a route, and of all of them when it changes', () => {
-    const { plane, shown } = fixture();
-    plane.want(OTHER, via('10.0.0.2'));
+    const { plane, want, shown } = fixture();
+    want(OTHER, via('10.0.0.2'));
     expect(shown()).toEqual([]); // no rule yet
     plane.setRule(ALL, new Map(), []);
     expect(shown()).toEqual(['10.65.0.0/26 10.0.0.2 1024']);
@@ -44,12 +47,12 @@ describe('KernelPlane', () => {
   });
 
   it("has fixed routes whatever the speaker says, and the speaker's again when they go (§3.1)", () => {
-    const { plane, shown } = fixture();
-    plane.want(PEER, via('10.0.0.2'));
+    const { plane, want, shown } = fixture();
+    want(PEER, via('10.0.0.2'));
     plane.setRule(ALL, fixed('10.0.0.254'), []);
     expect(shown()).toEqual(['192.0.2.1/32 10.0.0.254 0']);
-    plane.want(PEER, undefined);
-    plane.want(PEER, via('10.0.0.3'));
+    want(PEER, undefined);
+    want(PEER, via('10.0.0.3'));
     expect(shown()).toEqual(['192.0.2.1/32 10.0.0.254 0']);
     plane.setRule(ALL, fixed('10.0.0.253'), []);
     expect(shown()).toEqual(['192.0.2.1/32 10.0.0.253 0']);

@@ -31,6 +31,7 @@ function setup(outputs: Output[] = []) {
         now += costMs;
       },
       hasBacklog: false,
+      forward: () => undefined,
       take: () => outputs.splice(0),
       transmit: (connection) => {
         seen.sent.push(connection);
