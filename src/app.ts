@@ -96,20 +96,24 @@ class Daemon {
         onOthersRoutes: () => this.desired && this.tellSpeaker(this.desired),
       });
     this.plane = this.fib === undefined ? new NoPlane(onNextHop) : new KernelPlane(this.fib);
-    this.tcp = new Tcp({
-      connected: (connection, at) => this.loop.feed({ type: 'Connected', connection, ...at }),
-      connectFailed: (connection, reason) => this.loop.feed({ type: 'ConnectFailed', connection, reason }),
-      accepted: (at) => {
-        const connection = this.speaker.newConnectionId();
-        this.loop.feed({ type: 'Accepted', connection, ...at });
-        return connection;
+    this.tcp = new Tcp(
+      {
+        connected: (connection, at) => this.loop.feed({ type: 'Connected', connection, ...at }),
+        connectFailed: (connection, reason) => this.loop.feed({ type: 'ConnectFailed', connection, reason }),
+        accepted: (at) => {
+          const connection = this.speaker.newConnectionId();
+          this.loop.feed({ type: 'Accepted', connection, ...at });
+          return connection;
+        },
+        received: (connection, octets) => this.loop.received(connection, octets),
+        disconnected: (connection, reason) => this.loop.disconnected(connection, reason),
+        drained: (connection) => this.loop.drained(connection),
+        sending: (connection, waiting) => this.loop.feed({ type: 'Sending', connection, waiting }),
+        listening: (spec, error) => this.report.listening(spec, error),
+        strangers: (count, last) => this.report.strangers(count, last),
       },
-      received: (connection, octets) => this.loop.received(connection, octets),
-      disconnected: (connection, reason) => this.loop.disconnected(connection, reason),
-      drained: (connection) => this.loop.drained(connection),
-      sending: (connection, waiting) => this.loop.feed({ type: 'Sending', connection, waiting }),
-      listening: (spec, error) => this.report.listening(spec, error),
-    });
+      clock.now,
+    );
     this.loop = new SpeakerLoop({
       speaker: this.speaker,
       clock,

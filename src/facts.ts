@@ -80,6 +80,7 @@ function metrics(parts: Parts): string {
     views: (of) => speaker.peerViews(of),
     typeOf: ({ config }) => types.get(`${config.address} ${config.port}`),
     events,
+    accepts: parts.tcp.acceptCounts,
     pictureWrites: parts.pictureWrites(),
     process: {
       startedAtSeconds: (Date.now() - (clock.now() - startedAt)) / 1000,

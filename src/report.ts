@@ -4,7 +4,7 @@ import type { Datastore } from './datastore/datastore.ts';
 import type { Resolution } from './desired/resolution.ts';
 import type { FibLog } from './fib/sync.ts';
 import type { Log } from './observe/log.ts';
-import type { ListenSpec } from './speaker/tcp.ts';
+import type { ListenSpec } from './speaker/listener.ts';
 
 export class Report {
   #problems = new Set<string>();
@@ -51,9 +51,18 @@ export class Report {
     else this.log.error(now);
   }
 
-  listening({ family, address, port }: ListenSpec, error: string | undefined): void {
-    if (error === undefined) this.log.info('listening for BGP', { family, address, port });
-    else this.log.error(error, { family, address, port });
+  listening({ family, address, port, device, linkLocalOf }: ListenSpec, error: string | undefined): void {
+    const fields = { family, address, port, interface: device ?? linkLocalOf };
+    if (error === undefined) this.log.info('listening for BGP', fields);
+    else this.log.error(error, fields);
+  }
+
+  /** Connections that were closed since the last line of this kind. */
+  strangers(count: number, last: string): void {
+    this.log.warn(
+      `${count} more connections from addresses of no peer were closed, the last from ${last}: give it a BGPPeer here, or stop it there`,
+      { count, last },
+    );
   }
 
   fib(event: FibLog): void {

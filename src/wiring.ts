@@ -1,14 +1,15 @@
 // What stands between the parts where app.ts joins them: settings and desired state in the words of sockets and files.
 
 import { join } from 'node:path';
-import type { Address, PeerId } from 'bgp-utils';
+import { type Address, type Prefix, zoneOf } from 'bgp-utils';
 import type { RunConfig } from './config/config.ts';
 import type { Datastore } from './datastore/datastore.ts';
 import { picturePath } from './datastore/picture-file.ts';
 import { PictureKeeper } from './datastore/picture-keeper.ts';
 import type { DesiredState } from './desired/desired-state.ts';
 import { watchedRanges } from './desired/pipeline.ts';
-import type { ListenSpec, PeerSocketOptions } from './speaker/tcp.ts';
+import type { ListenSpec } from './speaker/listener.ts';
+import { type PeerSocketOptions, PeerSockets } from './speaker/peer-sockets.ts';
 
 /** Only of etcd: a file is as near as what is kept of it. */
 export function pictureKeeper(
@@ -40,19 +41,41 @@ export function schedule(delayMs: number, run: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-export function socketOptions({ peers, transport }: DesiredState): ReadonlyMap<Address, PeerSocketOptions> {
-  const none: PeerSocketOptions = { password: undefined, ttl: undefined, minTtl: undefined };
-  return new Map(peers.map(({ peer, address }) => [address, transport.get(peer as PeerId) ?? none]));
+/** What held back peers lack is not known: the speaker turns them away. */
+const NO_OPTIONS: PeerSocketOptions = {
+  password: undefined,
+  ttl: undefined,
+  minTtl: undefined,
+  device: undefined,
+  userTimeoutMs: 0,
+};
+
+export function socketOptions({ peers, transport }: DesiredState): PeerSockets {
+  const addresses = new Map<Address, PeerSocketOptions>();
+  const ranges = new Map<Prefix, PeerSocketOptions>();
+  for (const { peer, address, range } of peers) {
+    const options = transport.get(peer) ?? NO_OPTIONS;
+    if (range === undefined) addresses.set(address, options);
+    else ranges.set(range, options);
+  }
+  return new PeerSockets(addresses, ranges);
 }
 
-export function listeners({ listen }: DesiredState): ListenSpec[] {
+/** Where the own address alone is bound to, link-local peers connect to that of their link. */
+export function listeners({ listen, peers }: DesiredState): ListenSpec[] {
   const specs: ListenSpec[] = [];
   for (const [family, spec] of [
     ['ipv4', listen.v4],
     ['ipv6', listen.v6],
   ] as const) {
-    if (spec !== null)
-      specs.push({ family, address: (spec.address ?? undefined) as Address | undefined, port: spec.port });
+    if (spec === null) continue;
+    const { port, interface: device } = spec;
+    const address = (spec.address ?? undefined) as Address | undefined;
+    specs.push({ family, address, port, device });
+    if (family === 'ipv4' || (address === undefined && device === undefined)) continue;
+    const zones = new Set(peers.flatMap((peer) => zoneOf(peer.address) ?? []));
+    if (address === undefined && device !== undefined) zones.delete(device);
+    for (const zone of zones) specs.push({ family, address: undefined, port, linkLocalOf: zone });
   }
   return specs;
 }

@@ -91,7 +91,7 @@ function range(peer: BgpPeer, root: Fields, spec: Fields): void {
     root
       .inside('metadata')
       .wrong(`annotations[${PEER_RANGE}]`, `${shown(text)} is not a CIDR, as in 10.0.0.0/24`);
-  for (const field of ['peerIP', 'peerSelector', 'localWorkloadSelector', 'password', 'ttlSecurity'] as const)
+  for (const field of ['peerIP', 'peerSelector', 'localWorkloadSelector'] as const)
     if (peer[field] !== undefined) spec.wrong(field, `cannot be together with the annotation ${PEER_RANGE}`);
   if (peer.asNumber === undefined && (!spec.has('asNumber') || spec.raw('asNumber') === 0))
     spec.wrong('asNumber', `is missing: the annotation ${PEER_RANGE} needs it`);

@@ -1,7 +1,7 @@
 // Settings that Calico has no field for: annotations `mesos-bgp/…` on BGPPeer, Node or BGPConfiguration `default`; the nearest
 // wins. One row a setting: how its text is read, and what holds when nobody says anything.
 
-import { type MaxPrefixes, ROLE, type Role, type RoleSetting } from 'bgp-utils';
+import { type Address, type MaxPrefixes, parseAddress, ROLE, type Role, type RoleSetting } from 'bgp-utils';
 import type { Problem } from '../calico/resources.ts';
 import { parseDuration } from '../calico/values.ts';
 
@@ -23,6 +23,10 @@ const duration = (minMs: number, maxMs: number, orZero: boolean) => (text: strin
   if (ms === undefined) return undefined;
   return (orZero && ms === 0) || (ms >= minMs && ms <= maxMs) ? ms / 1000 : undefined;
 };
+
+/** As Linux allows it (bgp-utils checks it in `withZone`). */
+const interfaceName = (text: string): string | undefined =>
+  /^(?!\.{1,2}$)[!-~]{1,15}$/.test(text) && !/[/:%]/.test(text) ? text : undefined;
 
 export const HOLD_TIME: Row<number> = {
   name: 'mesos-bgp/hold-time',
@@ -115,6 +119,61 @@ export const ADD_PATHS: Row<(typeof ADD_PATHS_VALUES)[number]> = {
   parse: (text) => ADD_PATHS_VALUES.find((value) => value === text),
 };
 
+/** TTL of what goes to a peer without `ttlSecurity`: how many hops it may be away. */
+export const MULTIHOP_TTL: Row<number> = {
+  name: 'mesos-bgp/multihop-ttl',
+  accepts: 'a whole number from 1 to 255',
+  parse: (text) => (/^[1-9][0-9]{0,2}$/.test(text) && Number(text) <= 255 ? Number(text) : undefined),
+};
+
+/** For how long what we sent may stay unacknowledged (RFC 5482 §3); undefined is the hold time. */
+export const TCP_USER_TIMEOUT: Row<number | undefined> = {
+  name: 'mesos-bgp/tcp-user-timeout',
+  accepts: '0s, or a duration from 1s to 24h',
+  parse: duration(1_000, 86_400_000, true),
+};
+
+/** Our address on the session, in place of the node's. */
+export const SOURCE_ADDRESS: Row<Address | undefined> = {
+  name: 'mesos-bgp/source-address',
+  accepts: 'an IP address',
+  parse: (text) => parseAddress(text.trim()),
+};
+
+/** What the session's packets come and go by. */
+export const INTERFACE: Row<string | undefined> = {
+  name: 'mesos-bgp/interface',
+  accepts: 'the name of an interface, up to 15 characters',
+  parse: interfaceName,
+};
+
+export interface ListenPlace {
+  readonly address: Address | undefined;
+  readonly device: string | undefined;
+  readonly port: number | undefined;
+}
+
+/** `ADDRESS`, `ADDRESS:PORT`, `*%eth0`, `*:1790`, `[fd00::1%eth0]:1790`: what is left out is as without the annotation. */
+function listenPlace(text: string, v6: boolean): ListenPlace | undefined {
+  const [, bracketed, plain, portText] =
+    /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([1-9][0-9]{0,4}))?$/.exec(text.trim()) ?? [];
+  const [host = '', device, ...more] = (bracketed ?? plain ?? (v6 ? text.trim() : '')).split('%');
+  const port = portText === undefined ? undefined : Number(portText);
+  const address = host === '*' ? undefined : parseAddress(host);
+  if (more.length > 0 || (port !== undefined && port > 0xffff)) return undefined;
+  if (host !== '*' && (address === undefined || address.includes(':') !== v6)) return undefined;
+  if (device !== undefined && interfaceName(device) === undefined) return undefined;
+  return { address, device, port };
+}
+
+const listenRow = (family: 'ipv4' | 'ipv6'): Row<ListenPlace | undefined> => ({
+  name: `mesos-bgp/listen-${family}`,
+  accepts: `an ${family === 'ipv6' ? 'IPv6' : 'IPv4'} address or "*", with "%INTERFACE" and ":PORT" behind it if wanted`,
+  parse: (text) => listenPlace(text, family === 'ipv6'),
+});
+
+export const LISTEN = { ipv4: listenRow('ipv4'), ipv6: listenRow('ipv6') } as const;
+
 const onOff = (name: string): Row<boolean> => ({
   name,
   accepts: 'on or off',
@@ -139,6 +198,10 @@ const SETTINGS: readonly (readonly [Row<unknown>, readonly string[]])[] = [
   ...[DELAY_OPEN, LONG_LIVED_STALE_TIME, ROLE_SETTING, MAX_PREFIXES, ADD_PATHS].map(
     (row) => [row, EVERYWHERE] as const,
   ),
+  ...[MULTIHOP_TTL, TCP_USER_TIMEOUT].map((row) => [row, EVERYWHERE] as const),
+  ...[SOURCE_ADDRESS, INTERFACE].map((row) => [row, ['BGPPeer']] as const),
+  [LISTEN.ipv4, OF_THE_NODE],
+  [LISTEN.ipv6, OF_THE_NODE],
   [MAX_PATHS, OF_THE_NODE],
   [onOff('mesos-bgp/fail-static'), OF_THE_NODE],
   [ORIGIN_CHECK, OF_THE_NODE],

@@ -37,7 +37,14 @@ import {
   type Snapshot,
 } from '../calico/snapshot.ts';
 import { localWorkloads, NO_WORKLOADS } from '../calico/workloads.ts';
-import { type Annotated, annotation, checkAnnotations, MAX_PATHS, ORIGIN_CHECK } from './annotations.ts';
+import {
+  type Annotated,
+  annotation,
+  checkAnnotations,
+  LISTEN,
+  MAX_PATHS,
+  ORIGIN_CHECK,
+} from './annotations.ts';
 import { hostRoutes, type KernelPolicy } from './kernel.ts';
 import { PeerBuilder, type PeerTransport } from './peer-config.ts';
 import {
@@ -89,7 +96,7 @@ export function desiredState(snapshot: Snapshot, options: DesiredStateOptions): 
   const takesPart = checkOwnNode(cluster, report);
   const bgpIdentifier = takesPart ? identifier(cluster, options, report) : undefined;
   const speaker = bgpIdentifier && speakerConfig(cluster, bgpIdentifier, report);
-  const listen = speaker === undefined ? { v4: null, v6: null } : listenAddresses(cluster);
+  const listen = speaker === undefined ? { v4: null, v6: null } : listenAddresses(cluster, report);
 
   const blocks = ownBlocks(cluster);
   const allPools = pools(cluster);
@@ -249,12 +256,18 @@ const speakerConfig = (cluster: Cluster, bgpIdentifier: Address, report: Report)
 });
 
 /** A family without an address has no sessions, and no listener (data model 2.1). */
-function listenAddresses(cluster: Cluster): DesiredState['listen'] {
+function listenAddresses(cluster: Cluster, report: Report): DesiredState['listen'] {
   const port = cluster.own?.listenPort ?? cluster.globalPort ?? BGP_PORT;
   const of = (family: Family): ListenAddress | null => {
     const address = addressOfNode(cluster.me, family);
     if (address === undefined) return null;
-    return { address: cluster.defaults?.bindMode === 'NodeIP' ? address : null, port };
+    const place = annotation(LISTEN[family], places(cluster), undefined, report);
+    const standard = cluster.defaults?.bindMode === 'NodeIP' ? address : null;
+    return {
+      address: place === undefined ? standard : (place.address ?? null),
+      port: place?.port ?? port,
+      ...(place?.device === undefined ? {} : { interface: place.device }),
+    };
   };
   return { v4: of('ipv4'), v6: of('ipv6') };
 }

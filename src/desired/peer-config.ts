@@ -3,6 +3,7 @@
 import {
   type Address,
   type Family,
+  familyOfAddress,
   type PeerConfig,
   type PeerId,
   type Policy,
@@ -22,11 +23,15 @@ import {
   ENFORCE_FIRST_AS,
   EXTENDED_MESSAGES,
   HOLD_TIME,
+  INTERFACE,
   LONG_LIVED_STALE_TIME,
   MAX_PREFIXES,
+  MULTIHOP_TTL,
   PASSIVE,
   REQUIRE_POLICY,
   ROLE_SETTING,
+  SOURCE_ADDRESS,
+  TCP_USER_TIMEOUT,
 } from './annotations.ts';
 import { familyLabel, type ResolutionPeer } from './resolution.ts';
 
@@ -38,6 +43,10 @@ export interface PeerTransport {
   readonly ttl: number;
   /** Lower ones are dropped (RFC 5082); undefined accepts all. */
   readonly minTtl: number | undefined;
+  /** The interface that its packets come and go by; undefined is any. */
+  readonly device: string | undefined;
+  /** For how long what we sent may stay unacknowledged; 0 leaves it to the kernel. */
+  readonly userTimeoutMs: number;
 }
 
 const DEFAULT_HOLD_SECONDS = 90;
@@ -46,7 +55,7 @@ const DEFAULT_RESTART_SECONDS = 120;
 const MAX_RESTART_SECONDS = 4095;
 const CONNECT_RETRY_SECONDS = 5;
 const CONNECT_RETRY_MAX_SECONDS = 60;
-const MULTIHOP_TTL = 64;
+const DEFAULT_TTL = 64;
 /** TCP_MD5SIG_MAXKEYLEN of Linux. */
 const MAX_PASSWORD_OCTETS = 80;
 
@@ -94,19 +103,23 @@ export class PeerBuilder {
     const connectRetrySeconds = annotation(CONNECT_RETRY, near, CONNECT_RETRY_SECONDS, this.#context.report);
     const gracefulRestartSeconds = this.#restartSeconds(peer);
     const requirePolicy = annotation(REQUIRE_POLICY, near, false, this.#context.report);
+    const sourceAddress = this.#sourceAddress(peer, near);
+    const holdTimeSeconds = annotation(HOLD_TIME, near, DEFAULT_HOLD_SECONDS, this.#context.report);
+    const ttl = annotation(MULTIHOP_TTL, near, DEFAULT_TTL, this.#context.report);
+    const userTimeout = annotation(TCP_USER_TIMEOUT, near, holdTimeSeconds, this.#context.report);
     const external = peer.localAsNumber !== peer.asNumber;
     const config: PeerConfig = {
       peer: (peer.range as string as PeerId | undefined) ?? peerId(peer.address, peer.port),
       range: peer.range,
       address: peer.address,
       port: peer.port,
-      localAddress: peer.sourceAddress,
+      localAddress: sourceAddress,
       localAs: peer.localAsNumber,
       remoteAs: peer.asNumber,
       families: [family],
       addPaths: annotation(ADD_PATHS, near, 'receive', this.#context.report),
       passive,
-      holdTimeSeconds: annotation(HOLD_TIME, near, DEFAULT_HOLD_SECONDS, this.#context.report),
+      holdTimeSeconds,
       keepaliveSeconds: peer.keepaliveSeconds,
       connectRetrySeconds,
       delayOpenSeconds: annotation(DELAY_OPEN, near, 0, this.#context.report),
@@ -137,11 +150,11 @@ export class PeerBuilder {
       asNumber: peer.asNumber,
       localAsNumber: peer.localAsNumber,
       passive,
-      sourceAddress: peer.sourceAddress ?? null,
+      sourceAddress: sourceAddress ?? null,
       routeReflectorClient: peer.routeReflectorClient,
       clusterId: peer.clusterId ?? null,
       nextHop: peer.nextHop,
-      multihop: peer.ttlSecurityHops === undefined ? MULTIHOP_TTL : null,
+      multihop: peer.ttlSecurityHops === undefined ? ttl : null,
       ttlSecurityHops: peer.ttlSecurityHops ?? null,
       gracefulRestartSeconds,
       keepaliveSeconds: peer.keepaliveSeconds ?? null,
@@ -151,7 +164,26 @@ export class PeerBuilder {
       importFilters: importFilters.map(({ name }) => name),
       exportFilters: exportFilters.map(({ name }) => name),
     };
-    return { shown, config, transport: { password: password.key, ...ttls(peer) } };
+    const transport = {
+      password: password.key,
+      ...ttls(peer, ttl),
+      device: annotation(INTERFACE, near, undefined, this.#context.report),
+      userTimeoutMs: Math.round((userTimeout ?? holdTimeSeconds) * 1000),
+    };
+    return { shown, config, transport };
+  }
+
+  /** Of another family than the peer it would be of no use. */
+  #sourceAddress(peer: ResolvedPeer, near: readonly Annotated[]): Address | undefined {
+    const wanted = annotation(SOURCE_ADDRESS, near, undefined, this.#context.report);
+    if (wanted === undefined || peer.type === 'workload') return peer.sourceAddress;
+    if (familyOfAddress(wanted) === peer.family) return wanted;
+    this.#context.report({
+      resource: peer.resource,
+      field: `metadata.annotations[${SOURCE_ADDRESS.name}]`,
+      message: `${wanted} is not of the family of the peer ${peer.address}; it is ignored there`,
+    });
+    return peer.sourceAddress;
   }
 
   /** Filters that do not exist are skipped, as Calico does, and told. */
@@ -228,10 +260,8 @@ export class PeerBuilder {
 }
 
 /** `ttlSecurity: n` sends 255 and accepts nothing below 256 − n (RFC 5082). */
-const ttls = ({ ttlSecurityHops }: ResolvedPeer): Pick<PeerTransport, 'ttl' | 'minTtl'> =>
-  ttlSecurityHops === undefined
-    ? { ttl: MULTIHOP_TTL, minTtl: undefined }
-    : { ttl: 255, minTtl: 256 - ttlSecurityHops };
+const ttls = ({ ttlSecurityHops }: ResolvedPeer, ttl: number): Pick<PeerTransport, 'ttl' | 'minTtl'> =>
+  ttlSecurityHops === undefined ? { ttl, minTtl: undefined } : { ttl: 255, minTtl: 256 - ttlSecurityHops };
 
 /** The address alone, and with the port where it is not 179: "10.0.0.2", "10.0.0.2:1790", "[fd00::2]:1790". */
 export function peerId(address: Address, port: number): PeerId {

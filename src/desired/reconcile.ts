@@ -63,5 +63,7 @@ function transportChange(
   last: PeerTransport | undefined,
 ): string | undefined {
   if (now?.password !== last?.password) return 'the password changed';
-  return sameData(now, last) ? undefined : 'TTL security changed';
+  if (now?.device !== last?.device) return 'the interface changed';
+  if (now?.ttl !== last?.ttl || now?.minTtl !== last?.minTtl) return 'TTL security changed';
+  return undefined; // the timeout holds from the next connection on
 }

@@ -12,6 +12,8 @@ export interface ListenAddress {
   /** null: all addresses of the family. */
   readonly address: string | null;
   readonly port: number;
+  /** The interface that connections come by, where an annotation names one. */
+  readonly interface?: string;
 }
 
 export interface ResolutionPeer {

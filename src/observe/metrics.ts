@@ -20,6 +20,12 @@ export interface MetricsFacts {
   /** As in /v1/resolve: `mesh`, `node` and so on; undefined for a peer that came from a range. */
   readonly typeOf: (peer: PeerState) => string | undefined;
   readonly events: EventCounts;
+  /** Of connections that came in. */
+  readonly accepts: {
+    readonly strangers: number;
+    readonly delayed: number;
+    readonly overflows: number;
+  };
   /** How often the picture of the datastore was written to the state folder. */
   readonly pictureWrites: number;
   readonly process: ProcessFacts;
@@ -154,8 +160,16 @@ export const METRICS: readonly Metric[] = [
   counter('update_errors', 'UPDATE messages with a mistake (RFC 7606).', ({ events }) =>
     one(events.updateErrors),
   ),
-  counter('connections_refused', 'Connections from addresses that are no peer.', ({ events }) =>
-    one(events.connectionsRefused),
+  counter('connections_refused', 'Connections from addresses that are no peer.', ({ events, accepts }) =>
+    one(events.connectionsRefused + accepts.strangers),
+  ),
+  counter(
+    'connections_limited',
+    'Connections of peers that came faster than they are taken: delayed, or dropped to come again.',
+    ({ accepts }) => [
+      [{ outcome: 'delayed' }, accepts.delayed],
+      [{ outcome: 'dropped' }, accepts.overflows],
+    ],
   ),
 
   gauge(

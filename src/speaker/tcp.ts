@@ -1,36 +1,19 @@
-// BGP's TCP connections: listeners, connecting, octets in and out, and how much room a connection has. Numbers of
-// connections are the speaker's. What the octets mean is not known here.
+// BGP's TCP connections: connecting, being connected to, octets in and out, and how much room a connection has. Numbers of
+// connections are the speaker's. What the octets mean is not known here. Who is let in is entrance.ts.
 
-import { createServer, type Server, Socket } from 'node:net';
-import { type Address, type ConnectionId, type Family, familyOfAddress, parseAddress } from 'bgp-utils';
-import { closeSocket, openConnection, openListener, setMd5Key, setTtl } from '../sys/sockets.ts';
+import { Socket } from 'node:net';
+import { type Address, type ConnectionId, type Millis, parseScopedAddress } from 'bgp-utils';
+import { openConnection } from '../sys/sockets.ts';
+import type { AcceptCounts } from './accept-gate.ts';
+import { type Arrival, Entrance } from './entrance.ts';
+import type { ListenSpec } from './listener.ts';
+import { PeerSockets } from './peer-sockets.ts';
 
 /** Octets that may wait in user space for one connection: enough to fill the pipe, little enough to stay fresh. */
 const HIGH_WATER_OCTETS = 256 * 1024;
 
 /** How long the last octets of a connection (a NOTIFICATION, say) may take to leave. */
 const LINGER_MS = 1000;
-
-/** A listener that could not be opened is tried again: the port may be freed, the address may come. */
-const LISTEN_RETRY_MS = 5000;
-
-const MAX_TTL = 255;
-
-export interface ListenSpec {
-  readonly family: Family;
-  /** Undefined: every address of the family. */
-  readonly address: Address | undefined;
-  readonly port: number;
-}
-
-/** What a connection with a peer needs beyond addresses. */
-export interface PeerSocketOptions {
-  /** TCP MD5 key (RFC 2385); undefined is none. */
-  readonly password: string | undefined;
-  readonly ttl: number | undefined;
-  /** Segments with less are dropped (RFC 5082). */
-  readonly minTtl: number | undefined;
-}
 
 export interface TcpEvents {
   readonly connected: (
@@ -53,72 +36,64 @@ export interface TcpEvents {
   readonly sending: (connection: ConnectionId, waiting: boolean) => void;
   /** A listener opened, or could not be opened and why. */
   readonly listening: (spec: ListenSpec, error: string | undefined) => void;
-}
-
-interface Listener {
-  readonly spec: ListenSpec;
-  server: Server | undefined;
-  fd: number | undefined;
-  error: string | undefined;
-  retry: NodeJS.Timeout | undefined;
-  /** Addresses that have a key on this socket. */
-  readonly keys: Map<Address, string>;
+  /** Connections from addresses of no peer were closed without a word: at most once a minute. */
+  readonly strangers: (count: number, last: Address) => void;
 }
 
 export class Tcp {
   private readonly sockets = new Map<ConnectionId, Socket>();
   /** Connections with octets that the kernel did not take at once. */
   private readonly waiting = new Set<ConnectionId>();
-  private readonly listeners = new Map<string, Listener>();
-  private peers: ReadonlyMap<Address, PeerSocketOptions> = new Map();
+  private readonly entrance: Entrance;
+  private peers = new PeerSockets(new Map());
 
-  constructor(private readonly events: TcpEvents) {}
+  /** @param now  a monotonic clock. */
+  constructor(
+    private readonly events: TcpEvents,
+    now: () => Millis,
+  ) {
+    this.entrance = new Entrance({
+      accepted: (arrival) => this.accepted(arrival),
+      listening: events.listening,
+      strangers: events.strangers,
+      now,
+    });
+  }
 
   /** Opens what is missing and closes what is not wanted any more; connections stay. */
   listen(specs: readonly ListenSpec[]): void {
-    const wanted = new Map(specs.map((spec) => [keyOf(spec), spec]));
-    for (const [key, listener] of this.listeners) {
-      if (wanted.has(key)) continue;
-      closeListener(listener);
-      this.listeners.delete(key);
-    }
-    for (const [key, spec] of wanted) {
-      if (this.listeners.has(key)) continue;
-      const listener: Listener = {
-        spec,
-        server: undefined,
-        fd: undefined,
-        error: undefined,
-        retry: undefined,
-        keys: new Map(),
-      };
-      this.listeners.set(key, listener);
-      this.open(listener);
-    }
+    this.entrance.listen(specs);
   }
 
-  /** Passwords and TTLs by peer address: for connections that begin from now on. */
-  setPeers(peers: ReadonlyMap<Address, PeerSocketOptions>): void {
+  /** What sockets of each peer need: for connections that begin from now on. */
+  setPeers(peers: PeerSockets): void {
     this.peers = peers;
-    for (const listener of this.listeners.values()) this.syncKeys(listener);
+    this.entrance.setPeers(peers);
+  }
+
+  /** Of connections that came in, since the start. */
+  get acceptCounts(): AcceptCounts {
+    return this.entrance.counts;
   }
 
   /** Where BGP is listened for, and why not where it should be. */
   listening(): readonly { readonly spec: ListenSpec; readonly error: string | undefined }[] {
-    return [...this.listeners.values()].map(({ spec, error }) => ({ spec, error }));
+    return this.entrance.listening();
   }
 
   connect(
     connection: ConnectionId,
     to: { address: Address; port: number; localAddress: Address | undefined },
   ): void {
-    const options = this.peers.get(to.address);
+    const options = this.peers.of(to.address);
     const opened = openConnection({
       localAddress: to.localAddress,
       remoteAddress: to.address,
       md5Key: options?.password,
       ttl: options?.ttl,
       minTtl: options?.minTtl,
+      device: options?.device,
+      userTimeoutMs: options?.userTimeoutMs,
     });
     if (!opened.ok) {
       // Not from inside the call: the speaker is told in a turn of its own, as of every other failure.
@@ -135,7 +110,7 @@ export class Tcp {
       socket.off('error', failed);
       this.attach(connection, socket);
       this.events.connected(connection, {
-        localAddress: parseAddress(socket.localAddress ?? '') ?? to.address,
+        localAddress: parseScopedAddress(socket.localAddress ?? '') ?? to.address,
         localPort: socket.localPort ?? 0,
         remotePort: to.port,
       });
@@ -206,54 +181,11 @@ export class Tcp {
 
   /** Everything, at once; octets that were written are still sent by the kernel. */
   closeAll(): void {
-    this.listen([]);
+    this.entrance.close();
     for (const connection of [...this.sockets.keys()]) this.close(connection, undefined);
   }
 
-  private open(listener: Listener): void {
-    const { spec } = listener;
-    const opened = openListener({
-      address: spec.address,
-      family: spec.family,
-      port: spec.port,
-      md5Keys: this.keysFor(spec.family),
-    });
-    if (!opened.ok) {
-      listener.retry = setTimeout(() => this.open(listener), LISTEN_RETRY_MS);
-      if (listener.error === opened.message) return;
-      listener.error = opened.message;
-      this.events.listening(spec, opened.message);
-      return;
-    }
-    for (const { address, key } of this.keysFor(spec.family)) listener.keys.set(address, key);
-    // The handshake must reach a peer with GTSM, which drops all below 255 (RFC 5082 §3); `accept` sets the peer's own.
-    setTtl(opened.fd, spec.family, MAX_TTL, undefined);
-    const server = createServer({ pauseOnConnect: true }, (socket) => this.accept(socket));
-    server.on('error', () => {}); // accept can fail for want of descriptors; the next one may work
-    server.listen({ fd: opened.fd });
-    listener.server = server;
-    listener.fd = opened.fd;
-    listener.error = undefined;
-    this.events.listening(spec, undefined);
-  }
-
-  private accept(socket: Socket): void {
-    const remoteAddress = parseAddress(socket.remoteAddress ?? '');
-    const localAddress = parseAddress(socket.localAddress ?? '');
-    if (remoteAddress === undefined || localAddress === undefined) {
-      socket.destroy(); // gone already, or a scoped address, which no peer is configured with
-      return;
-    }
-    const options = this.peers.get(remoteAddress);
-    const fd = (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle?.fd;
-    if (options !== undefined && fd !== undefined) {
-      const failed = setTtl(fd, familyOfAddress(remoteAddress), options.ttl, options.minTtl);
-      // Unprotected where protection is asked for would be worse than no session.
-      if (failed !== undefined && options.minTtl !== undefined) {
-        socket.destroy();
-        return;
-      }
-    }
+  private accepted({ socket, remoteAddress, localAddress }: Arrival): void {
     const connection = this.events.accepted({
       remoteAddress,
       remotePort: socket.remotePort ?? 0,
@@ -291,36 +223,4 @@ export class Tcp {
     socket.on('error', () => {});
     return true;
   }
-
-  private keysFor(family: Family): { address: Address; prefixLength: undefined; key: string }[] {
-    return [...this.peers].flatMap(([address, { password }]) =>
-      password === undefined || familyOfAddress(address) !== family
-        ? []
-        : [{ address, prefixLength: undefined, key: password }],
-    );
-  }
-
-  /** The keys on a listening socket follow the peers; a failure is that listener's error. */
-  private syncKeys(listener: Listener): void {
-    if (listener.fd === undefined) return;
-    const wanted = new Map(this.keysFor(listener.spec.family).map(({ address, key }) => [address, key]));
-    for (const address of new Set([...listener.keys.keys(), ...wanted.keys()])) {
-      const key = wanted.get(address);
-      if (listener.keys.get(address) === key) continue;
-      const error = setMd5Key(listener.fd, address, undefined, key ?? '');
-      if (error !== undefined) {
-        listener.error = error.message;
-        this.events.listening(listener.spec, error.message);
-      } else if (key === undefined) listener.keys.delete(address);
-      else listener.keys.set(address, key);
-    }
-  }
 }
-
-function closeListener(listener: Listener): void {
-  clearTimeout(listener.retry);
-  if (listener.server !== undefined) listener.server.close();
-  else if (listener.fd !== undefined) closeSocket(listener.fd);
-}
-
-const keyOf = ({ family, address, port }: ListenSpec): string => `${family} ${address ?? '*'} ${port}`;

@@ -27,6 +27,7 @@ export const SO = {
   SNDBUF: 7,
   RCVBUF: 8,
   RCVTIMEO: 20,
+  BINDTODEVICE: 25,
   ATTACH_FILTER: 26,
   SNDBUFFORCE: 32,
   RCVBUFFORCE: 33,
@@ -42,6 +43,7 @@ interface Calls {
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  if_nametoindex(name: Uint8Array): number;
   open(path: Uint8Array, flags: number): number;
   setns(fd: number, type: number): number;
   malloc(size: number): number;
@@ -68,6 +70,7 @@ function load(): { readonly calls: Calls; readonly errno: () => number } {
       setsockopt: libc.func('int setsockopt(int, int, int, void *, uint32_t)'),
       getsockopt: libc.func('int getsockopt(int, int, int, void *, void *)'),
       getsockname: libc.func('int getsockname(int, void *, void *)'),
+      if_nametoindex: libc.func('uint32_t if_nametoindex(void *)'),
       open: libc.func('int open(void *, int)'),
       setns: libc.func('int setns(int, int)'),
       malloc: libc.func('uint64_t malloc(uint64_t)'),
@@ -153,6 +156,9 @@ export function getsockopt(fd: number, level: number, option: number): number | 
 /** Fills `address` with the socket's own sockaddr. */
 export const getsockname = (fd: number, address: Uint8Array): SystemError | undefined =>
   load().calls.getsockname(fd, address, int32(address.length)) < 0 ? systemError() : undefined;
+
+/** @returns the index of an interface by its name; 0 when there is none. */
+export const interfaceIndex = (name: string): number => load().calls.if_nametoindex(Buffer.from(`${name}\0`));
 
 /**
  * Attaches a classic BPF program (SO_ATTACH_FILTER): the kernel then drops what it refuses before it is queued.

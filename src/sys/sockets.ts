@@ -1,14 +1,14 @@
-// TCP sockets with what `node:net` cannot set: FREEBIND, V6ONLY, TCP MD5 keys (RFC 2385), TTL and the least TTL accepted
-// (GTSM, RFC 5082). They are made here and handed to Node as descriptors (`server.listen({fd})`, `new net.Socket({fd})`);
-// connecting, reading and writing are Node's. Also reads datagrams from a descriptor of a family Node does not know.
+// TCP sockets with what `node:net` cannot set: FREEBIND, V6ONLY, the interface, TCP MD5 keys (md5.ts), TTLs and timeouts
+// (socket-options.ts). They are made here and handed to Node as descriptors (`server.listen({fd})`, `new net.Socket({fd})`);
+// connecting, reading and writing are Node's.
 
-import net from 'node:net';
-import { type Address, addressOctets, type Family, familyOfAddress } from 'bgp-utils';
+import { type Address, type Family, familyOfAddress, zoneOf } from 'bgp-utils';
 import {
   AF,
   bind,
   close,
   ERRNO,
+  interfaceIndex,
   isSystemError,
   listen,
   SO,
@@ -19,25 +19,16 @@ import {
   socket,
   unavailable,
 } from './libc.ts';
+import { setMd5Key } from './md5.ts';
+import { socketAddress } from './socket-address.ts';
+import { bindToDevice, IP, IPPROTO, IPV6, setTtl, setUserTimeout } from './socket-options.ts';
 
-const IPPROTO = { IP: 0, TCP: 6, IPV6: 41 } as const;
-const IP = { TTL: 2, FREEBIND: 15, MINTTL: 21, BIND_ADDRESS_NO_PORT: 24 } as const;
-const IPV6 = { UNICAST_HOPS: 16, V6ONLY: 26, MINHOPCOUNT: 73, FREEBIND: 78 } as const;
-const TCP = { MD5SIG: 14, MD5SIG_EXT: 32 } as const;
-const TCP_MD5SIG_MAXKEYLEN = 80;
-const BACKLOG = 128;
+/** Connections that wait to be accepted: some thousand peers may come at once when a reflector restarts. */
+const BACKLOG = 1024;
 
 export type SocketResult =
   | { readonly ok: true; readonly fd: number }
   | ({ readonly ok: false } & SystemError);
-
-/** A key for TCP segments to and from an address, or a range of them. */
-export interface Md5Key {
-  readonly address: Address;
-  /** Undefined: that address alone. A longer match wins over a shorter one. */
-  readonly prefixLength: number | undefined;
-  readonly key: string;
-}
 
 export interface ListenerOptions {
   /** Undefined: any address of the family. */
@@ -49,7 +40,10 @@ export interface ListenerOptions {
   readonly freebind?: boolean;
   /** IPv6 only: does not take IPv4 as ::ffff:a.b.c.d as well. Default true. */
   readonly v6only?: boolean;
-  readonly md5Keys?: readonly Md5Key[];
+  /** The only interface that connections come by; undefined is any. */
+  readonly device?: string | undefined;
+  /** Given the bound socket before it listens: what connections shall inherit, keys above all, goes on here. */
+  readonly prepare?: (fd: number) => void;
 }
 
 /** A listening socket, for `server.listen({fd})`. Options set on it are inherited by what it accepts. */
@@ -64,12 +58,13 @@ export function openListener(options: ListenerOptions): SocketResult {
       (options.freebind
         ? setsockopt(fd, v6 ? IPPROTO.IPV6 : IPPROTO.IP, v6 ? IPV6.FREEBIND : IP.FREEBIND, 1)
         : undefined);
-    if (failed !== undefined) return failed;
-    for (const key of options.md5Keys ?? []) {
-      const refused = setMd5Key(fd, key.address, key.prefixLength, key.key);
-      if (refused !== undefined) return refused;
-    }
-    return bind(fd, socketAddress(options.address, family, port)) ?? listen(fd, BACKLOG);
+    const unbound =
+      failed ??
+      (options.device === undefined ? undefined : bindToDevice(fd, options.device)) ??
+      bind(fd, socketAddress(options.address, family, port));
+    if (unbound !== undefined) return unbound;
+    options.prepare?.(fd);
+    return listen(fd, BACKLOG);
   });
 }
 
@@ -82,6 +77,10 @@ export interface ConnectionOptions {
   readonly ttl?: number | undefined;
   /** Segments that arrive with less are dropped (GTSM). */
   readonly minTtl?: number | undefined;
+  /** The interface to connect by; undefined is the routing table's choice. */
+  readonly device?: string | undefined;
+  /** For how long octets may stay unacknowledged, the first SYN among them; undefined and 0 leave it to the kernel. */
+  readonly userTimeoutMs?: number | undefined;
 }
 
 /**
@@ -92,7 +91,11 @@ export function openConnection(options: ConnectionOptions): SocketResult {
   const family = familyOfAddress(options.remoteAddress);
   const { localAddress } = options;
   return build(family, `a connection to ${options.remoteAddress}`, connectionHint(options), (fd) => {
-    const failed = setTtl(fd, family, options.ttl, options.minTtl);
+    const failed =
+      missingZone(options.remoteAddress) ??
+      setTtl(fd, family, options.ttl, options.minTtl) ??
+      (options.device === undefined ? undefined : bindToDevice(fd, options.device)) ??
+      (options.userTimeoutMs ? setUserTimeout(fd, options.userTimeoutMs) : undefined);
     if (failed !== undefined) return failed;
     if (options.md5Key !== undefined) {
       const refused = setMd5Key(fd, options.remoteAddress, undefined, options.md5Key);
@@ -105,96 +108,17 @@ export function openConnection(options: ConnectionOptions): SocketResult {
   });
 }
 
-/**
- * Sets, replaces or (with an empty key) removes a key. On a listener it holds for connections that begin later; those
- * established keep the key they began with, so a changed password must reset the session. Removing an absent one is fine.
- * @returns undefined, or what went wrong and what to do.
- */
-export function setMd5Key(
-  fd: number,
-  address: Address,
-  prefixLength: number | undefined,
-  key: string,
-): SystemError | undefined {
-  const octets = Buffer.from(key, 'utf8');
-  if (octets.length > TCP_MD5SIG_MAXKEYLEN) {
-    return {
-      errno: ERRNO.EINVAL,
-      name: 'EINVAL',
-      message: `the password for ${address} has ${octets.length} octets; TCP MD5 takes ${TCP_MD5SIG_MAXKEYLEN} at most: shorten it on both sides`,
-    };
-  }
-  const option = Buffer.alloc(216); // struct tcp_md5sig: sockaddr_storage, flags, prefixlen, keylen, ifindex, key
-  option.set(socketAddress(address, familyOfAddress(address), 0), 0);
-  if (prefixLength !== undefined) {
-    option[128] = 1; // TCP_MD5SIG_FLAG_PREFIX
-    option[129] = prefixLength;
-  }
-  option.writeUInt16LE(octets.length, 130);
-  option.set(octets, 136);
-  const error = setsockopt(fd, IPPROTO.TCP, prefixLength === undefined ? TCP.MD5SIG : TCP.MD5SIG_EXT, option);
-  if (error === undefined || (octets.length === 0 && error.errno === ERRNO.ENOENT)) return undefined;
-  return { ...error, message: `TCP MD5 key for ${address}: ${md5Advice(error)}` };
-}
-
-/** TTL of what we send, and the least that we accept; undefined leaves the system's. */
-export function setTtl(
-  fd: number,
-  family: Family,
-  ttl: number | undefined,
-  minTtl: number | undefined,
-): SystemError | undefined {
-  const [level, ttlOption, minOption] =
-    family === 'ipv6' ? [IPPROTO.IPV6, IPV6.UNICAST_HOPS, IPV6.MINHOPCOUNT] : [IPPROTO.IP, IP.TTL, IP.MINTTL];
-  return (
-    (ttl === undefined ? undefined : setsockopt(fd, level, ttlOption, ttl)) ??
-    (minTtl === undefined ? undefined : setsockopt(fd, level, minOption, minTtl))
-  );
-}
-
 export const closeSocket = close;
 
-/**
- * Delivers the datagrams of a descriptor (bound netlink socket, say) as they come, one a call, without thread or polling.
- * Takes the descriptor over: it is closed by the returned function, or before `onError` is called.
- *
- * libuv reads any descriptor as a pipe, but Node hides that class; a pending connect has one. Semi-private API, kept here
- * and tested, because the documented `new net.Socket({fd})` refuses families that it does not know.
- */
-export function readDatagrams(
-  fd: number,
-  onDatagram: (octets: Buffer) => void,
-  onError: (error: Error) => void,
-): () => void {
-  const donor = net.connect('/nonexistent/mesos-bgp');
-  donor.on('error', () => undefined);
-  const handleOf = donor as unknown as {
-    _handle: { constructor: new (type: number) => { open(fd: number): void } };
+/** Node would say EINVAL of a link-local address whose interface is not there. */
+function missingZone(address: Address): SystemError | undefined {
+  const zone = zoneOf(address);
+  if (zone === undefined || interfaceIndex(zone) !== 0) return undefined;
+  return {
+    errno: ERRNO.ENODEV,
+    name: 'ENODEV',
+    message: `this machine has no interface ${zone} (ip link show)`,
   };
-  const handle = new handleOf._handle.constructor(0);
-  donor.destroy();
-  handle.open(fd);
-  const reader = new net.Socket({ handle } as unknown as net.SocketConstructorOpts);
-  reader.on('data', onDatagram);
-  reader.on('error', (error) => {
-    reader.destroy();
-    onError(error);
-  });
-  reader.resume();
-  return () => {
-    reader.removeAllListeners('error');
-    reader.on('error', () => undefined);
-    reader.destroy();
-  };
-}
-
-/** struct sockaddr_in or sockaddr_in6. @param address  undefined for any. */
-export function socketAddress(address: Address | undefined, family: Family, port: number): Uint8Array {
-  const octets = Buffer.alloc(family === 'ipv6' ? 28 : 16);
-  octets.writeUInt16LE(family === 'ipv6' ? AF.INET6 : AF.INET, 0);
-  octets.writeUInt16BE(port, 2);
-  if (address !== undefined) octets.set(addressOctets(address), family === 'ipv6' ? 8 : 4);
-  return octets;
 }
 
 type Advice = (error: SystemError) => string | undefined;
@@ -253,17 +177,6 @@ const connectionHint =
     }
     return undefined;
   };
-
-/** Keys of a listening socket are charged to its option memory: some 960 with today's default, 150 with older ones. */
-function md5Advice(error: SystemError): string {
-  if (error.name === 'ENOMEM') {
-    return 'the kernel has no room for more keys: raise net.core.optmem_max (sysctl -w net.core.optmem_max=1048576)';
-  }
-  if (error.name === 'ENOPROTOOPT' || error.name === 'EOPNOTSUPP') {
-    return 'this kernel has no TCP MD5 signatures (CONFIG_TCP_MD5SIG): use a kernel that has, or remove the password';
-  }
-  return error.message;
-}
 
 const formatEndpoint = (address: Address, port: number): string =>
   familyOfAddress(address) === 'ipv6' ? `[${address}]:${port}` : `${address}:${port}`;

@@ -3,7 +3,10 @@
 
 import { FAMILY, type Family } from './family.ts';
 
-/** Canonical text: dotted quad, or RFC 5952 (lower case, longest zero run compressed). Made only by this file. */
+/**
+ * Canonical text: dotted quad, or RFC 5952 (lower case, longest zero run compressed). A link-local address that this machine talks
+ * to has its interface behind it (RFC 4007 §11: `fe80::1%eth0`), without which it says nothing. Made only by this file.
+ */
 export type Address = string & { readonly __brand: 'Address' };
 
 export const familyOfAddress = (address: Address): Family => (address.includes(':') ? 'ipv6' : 'ipv4');
@@ -14,6 +17,37 @@ export function parseAddress(text: string): Address | undefined {
   return octets && addressFromOctets(octets);
 }
 
+/**
+ * The same, of an address that a packet can be sent to from here: a link-local one needs its interface, no other may have one.
+ * @returns undefined for `fe80::1` as well as for `fd00::1%eth0`.
+ */
+export function parseScopedAddress(text: string): Address | undefined {
+  const percent = text.indexOf('%');
+  const parsed = parseAddress(percent < 0 ? text : text.slice(0, percent));
+  if (parsed === undefined) return undefined;
+  if (!isLinkLocal(parsed)) return percent < 0 ? parsed : undefined;
+  return percent < 0 ? undefined : withZone(parsed, text.slice(percent + 1));
+}
+
+/** @param zone  name of an interface. @returns undefined where no interface can have that name. */
+export const withZone = (value: Address, zone: string): Address | undefined =>
+  INTERFACE_NAME.test(zone) ? (`${value}%${zone}` as Address) : undefined;
+
+/** As Linux allows them: up to 15 octets, without slash, colon and white space. */
+const INTERFACE_NAME = /^(?!\.{1,2}$)[^\s/:%]{1,15}$/;
+
+/** The interface of a link-local address, by name. */
+export function zoneOf(value: Address): string | undefined {
+  const percent = value.indexOf('%');
+  return percent < 0 ? undefined : value.slice(percent + 1);
+}
+
+/** As it stands in a message: an interface means something on its own machine alone. */
+export function withoutZone(value: Address): Address {
+  const percent = value.indexOf('%');
+  return percent < 0 ? value : (value.slice(0, percent) as Address);
+}
+
 /** For constants in code and tests. @throws when the text is no address: that is a bug of the caller. */
 export function address(text: string): Address {
   const parsed = parseAddress(text);
@@ -21,9 +55,9 @@ export function address(text: string): Address {
   return parsed;
 }
 
-/** @returns 4 or 16 octets in network order. */
+/** @returns 4 or 16 octets in network order, without the zone. */
 export function addressOctets(value: Address): Uint8Array {
-  const octets = value.includes(':') ? parseIpv6(value) : parseIpv4(value, 0, value.length);
+  const octets = value.includes(':') ? parseIpv6(withoutZone(value)) : parseIpv4(value, 0, value.length);
   if (octets === undefined) throw new Error(`invariant: Address holds "${value}"`);
   return octets;
 }
@@ -63,13 +97,13 @@ export function addressWords(value: Address): readonly [number, number, number, 
   return [word(0), word(4), word(8), word(12)];
 }
 
-/** Numeric order, IPv4 before IPv6. */
+/** Numeric order, IPv4 before IPv6; of one link-local address by interface. */
 export function compareAddresses(a: Address, b: Address): number {
   const x = addressOctets(a);
   const y = addressOctets(b);
   if (x.length !== y.length) return x.length - y.length;
   for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return x[i]! - y[i]!;
-  return 0;
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 /** Dotted quad → unsigned 32-bit number, as BGP Identifiers and cluster ids travel (RFC 6286). */

@@ -8,6 +8,7 @@
 // of one of ours that was just removed by hand; for new routes NLM_F_EXCL closes even that gap.
 
 import { type Address, FAMILIES, familyOfPrefix } from 'bgp-utils';
+import { readDatagrams } from '../../sys/datagrams.ts';
 import {
   AF,
   attachFilter,
@@ -29,7 +30,6 @@ import {
   systemError,
   unavailable,
 } from '../../sys/libc.ts';
-import { readDatagrams } from '../../sys/sockets.ts';
 import {
   type Kernel,
   type KernelEvent,

@@ -227,6 +227,41 @@ describe('the router id (§2.1)', () => {
   });
 });
 
+describe('listening where an annotation says', () => {
+  const none = { address: null, port: 179 };
+  it.each([
+    ['ipv4', '10.0.0.9', { address: '10.0.0.9', port: 179 }],
+    ['ipv4', '*:1790', { address: null, port: 1790 }],
+    ['ipv4', '*%eth0', { address: null, port: 179, interface: 'eth0' }],
+    ['ipv4', '10.0.0.9%eth0:1790', { address: '10.0.0.9', port: 1790, interface: 'eth0' }],
+    ['ipv6', 'fd00::9', { address: 'fd00::9', port: 179 }],
+    ['ipv6', '[fd00::9%eth0]:1790', { address: 'fd00::9', port: 1790, interface: 'eth0' }],
+    ['ipv6', '[*]:1790', { address: null, port: 1790 }],
+  ])('%s: %s', (family, text, place) => {
+    const annotations = { 'Node/a': { [`mesos-bgp/listen-${family}`]: text } };
+    const { listen, resolution } = stateOf({ nodes: { a: A }, annotations }, 'a');
+    expect(resolution.problems).toEqual([]);
+    expect(listen).toEqual(family === 'ipv4' ? { v4: place, v6: none } : { v4: none, v6: place });
+  });
+
+  it.each([
+    ['ipv4', 'fd00::9'],
+    ['ipv6', '10.0.0.9'],
+    ['ipv4', '10.0.0.9:0'],
+    ['ipv4', '10.0.0.9:70000'],
+    ['ipv4', '*%'],
+    ['ipv4', 'eth0'],
+  ])('%s: %s is told, and it listens as without', (family, text) => {
+    const name = `mesos-bgp/listen-${family}`;
+    const { listen, resolution } = stateOf(
+      { nodes: { a: A }, annotations: { 'Node/a': { [name]: text } } },
+      'a',
+    );
+    expect(resolution.problems).toMatchObject([{ field: `metadata.annotations[${name}]` }]);
+    expect(listen).toEqual({ v4: none, v6: none });
+  });
+});
+
 describe('listening (§2.1)', () => {
   it.each([
     [{}, {}, { v4: { address: null, port: 179 }, v6: { address: null, port: 179 } }],

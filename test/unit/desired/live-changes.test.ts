@@ -248,6 +248,8 @@ describe.each<[string, string, readonly string[]]>([
   ['max-prefixes', '100,warning', []],
   ['long-lived-stale-time', '1h', []],
   ['add-paths', 'off', WITH_T],
+  ['multihop-ttl', '3', WITH_T],
+  ['interface', 'eth9', WITH_T],
 ])('the annotation mesos-bgp/%s', (annotation, value, resets) => {
   const { key } = keyAndPath('BGPPeer spec.asNumber');
   const before = parsed(CLUSTER);

@@ -148,8 +148,66 @@ describe('transport', () => {
       { nodes: { a: { v4: '10.0.0.1' } }, peers: { p: { peerIP: '10.0.0.254', asNumber: 1, ...fields } } },
       'a',
     );
-    expect([...state.transport.values()]).toEqual([{ password: undefined, ...transport }]);
+    expect([...state.transport.values()]).toEqual([
+      { password: undefined, device: undefined, userTimeoutMs: 90_000, ...transport },
+    ]);
     expect(state.resolution.peers).toMatchObject([{ multihop, ttlSecurityHops }]);
+  });
+
+  const annotated = (annotations: Readonly<Record<string, string>>, fields: object = {}) =>
+    stateOf(
+      {
+        nodes: { a: { v4: '10.0.0.1' } },
+        peers: { p: { peerIP: '10.0.0.254', asNumber: 1, ...fields } },
+        annotations: { 'BGPPeer/p': annotations },
+      },
+      'a',
+    );
+
+  it.each([
+    [{ 'mesos-bgp/multihop-ttl': '3' }, { ttl: 3, minTtl: undefined }],
+    [{ 'mesos-bgp/interface': 'eth0.7' }, { device: 'eth0.7' }],
+    [{ 'mesos-bgp/hold-time': '9s' }, { userTimeoutMs: 9000 }],
+    [{ 'mesos-bgp/hold-time': '9s', 'mesos-bgp/tcp-user-timeout': '1m' }, { userTimeoutMs: 60_000 }],
+    [{ 'mesos-bgp/tcp-user-timeout': '0s' }, { userTimeoutMs: 0 }],
+  ])('%j', (annotations, transport) => {
+    const state = annotated(annotations);
+    expect(state.resolution.problems).toEqual([]);
+    expect([...state.transport.values()]).toMatchObject([transport]);
+  });
+
+  it('a TTL for multihop is of no effect beside ttlSecurity', () => {
+    const state = annotated({ 'mesos-bgp/multihop-ttl': '3' }, { ttlSecurity: 2 });
+    expect([...state.transport.values()]).toMatchObject([{ ttl: 255, minTtl: 254 }]);
+  });
+
+  it.each([
+    ['mesos-bgp/multihop-ttl', '0'],
+    ['mesos-bgp/multihop-ttl', '256'],
+    ['mesos-bgp/interface', 'an interface'],
+    ['mesos-bgp/interface', 'sixteen-octets-x'],
+    ['mesos-bgp/source-address', 'eth0'],
+    ['mesos-bgp/tcp-user-timeout', '10ms'],
+  ])('%s: %s is told, and the default stays', (name, text) => {
+    const state = annotated({ [name]: text });
+    expect(state.resolution.problems).toMatchObject([
+      { resource: 'BGPPeer/p', field: `metadata.annotations[${name}]` },
+    ]);
+    expect([...state.transport.values()]).toMatchObject([
+      { ttl: 64, device: undefined, userTimeoutMs: 90_000 },
+    ]);
+    expect(state.peers[0]!.localAddress).toBe('10.0.0.1');
+  });
+
+  it('a source address of its own comes before that of the node, in the family of the peer', () => {
+    const own = annotated({ 'mesos-bgp/source-address': '10.0.0.77' });
+    expect(own.peers[0]!.localAddress).toBe('10.0.0.77');
+    expect(own.resolution.peers[0]!.sourceAddress).toBe('10.0.0.77');
+    const other = annotated({ 'mesos-bgp/source-address': 'fd00::77' });
+    expect(other.peers[0]!.localAddress).toBe('10.0.0.1');
+    expect(other.resolution.problems).toMatchObject([
+      { message: 'fd00::77 is not of the family of the peer 10.0.0.254; it is ignored there' },
+    ]);
   });
 
   it('a restart time that does not fit into its twelve bits is cut, and told', () => {

@@ -17,6 +17,7 @@ const facts = ({
   views: (of) => peers.filter(({ config }) => of.has(config.peer)),
   typeOf: ({ config }) => (config.peer === '10.0.0.254' ? 'global' : 'mesh'),
   events: new EventCounts(),
+  accepts: { strangers: 0, delayed: 0, overflows: 0 },
   pictureWrites: 3,
   process: {
     startedAtSeconds: 1000,

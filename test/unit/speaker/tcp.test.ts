@@ -37,9 +37,10 @@ describe('how sending goes (RFC 9687)', () => {
       disconnected: nothing,
       drained: nothing,
       listening: nothing,
+      strangers: nothing,
       sending: (_connection, waiting) => told.push(waiting),
     };
-    tcp = new Tcp(events);
+    tcp = new Tcp(events, () => performance.now());
     const { port } = server.address() as { port: number };
     tcp.connect(CONNECTION, { address: LOOPBACK, port, localAddress: undefined });
     await until('connected', () => connected && remote !== undefined);

@@ -1,6 +1,7 @@
 import dgram from 'node:dgram';
 import net from 'node:net';
-import { address, type Family } from 'bgp-utils';
+import { address, type Family, parseScopedAddress } from 'bgp-utils';
+import { readDatagrams } from '../../../src/sys/datagrams.ts';
 import {
   AF,
   bind,
@@ -10,17 +11,16 @@ import {
   isSystemError,
   socket,
 } from '../../../src/sys/libc.ts';
+import { type Md5Key, noRoomForKeys, setMd5Key } from '../../../src/sys/md5.ts';
+import { socketAddress } from '../../../src/sys/socket-address.ts';
+import { setTtl } from '../../../src/sys/socket-options.ts';
 import {
   type ConnectionOptions,
   closeSocket,
   type ListenerOptions,
   openConnection,
   openListener,
-  readDatagrams,
   type SocketResult,
-  setMd5Key,
-  setTtl,
-  socketAddress,
 } from '../../../src/sys/sockets.ts';
 import { makeNamespace, removeNamespaces, until } from '../../support/netns.ts';
 
@@ -83,6 +83,14 @@ function connect(
     connection.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
   });
 }
+
+/** For listeners that have keys before they listen. */
+const withKeys = (...keys: readonly Md5Key[]): Pick<ListenerOptions, 'prepare'> => ({
+  prepare: (fd) => {
+    for (const { address: of, prefixLength, key: text } of keys)
+      expect(setMd5Key(fd, of, prefixLength, text)).toBeUndefined();
+  },
+});
 
 const key = (text: string, prefixLength?: number, of = LOOPBACK.ipv4) => ({
   address: of,
@@ -187,12 +195,50 @@ describe('openConnection', () => {
   });
 });
 
+describe('interfaces and timeouts', () => {
+  it('connects and listens by one interface alone', async () => {
+    const server = await serve({ device: 'lo' });
+    expect(await connect(server.port, { device: 'lo' })).toBe('connected');
+    const SO_BINDTOIFINDEX = 62;
+    const fd = fdOf(openConnection({ localAddress: undefined, remoteAddress: LOOPBACK.ipv4, device: 'lo' }));
+    expect(getsockopt(fd, 1, SO_BINDTOIFINDEX)).toBe(1);
+    closeSocket(fd);
+  });
+
+  it('says that an interface is not there', () => {
+    const options = { localAddress: undefined, remoteAddress: LOOPBACK.ipv4 };
+    expect(openConnection({ ...options, device: 'nowhere9' })).toMatchObject({
+      name: 'ENODEV',
+      message: 'a connection to 127.0.0.1: this machine has no interface nowhere9 (ip link show)',
+    });
+    const scoped = parseScopedAddress('fe80::1%nowhere9')!;
+    expect(openConnection({ localAddress: undefined, remoteAddress: scoped })).toMatchObject({
+      message: 'a connection to fe80::1%nowhere9: this machine has no interface nowhere9 (ip link show)',
+    });
+    expect(openListener({ address: undefined, family: 'ipv4', port: 0, device: 'nowhere9' })).toMatchObject({
+      name: 'ENODEV',
+      message: expect.stringMatching(/no interface nowhere9/),
+    });
+  });
+
+  it('limits how long octets may stay unacknowledged, the first SYN too (RFC 5482)', async () => {
+    const TCP_USER_TIMEOUT = 18;
+    const options = { localAddress: undefined, remoteAddress: LOOPBACK.ipv4, userTimeoutMs: 2500 };
+    const fd = fdOf(openConnection(options));
+    expect(getsockopt(fd, 6, TCP_USER_TIMEOUT)).toBe(2500);
+    closeSocket(fd);
+    // A key that nobody has there: the SYN is dropped in silence.
+    const server = await serve(withKeys(key('secret')));
+    expect(await connect(server.port, { userTimeoutMs: 100, md5Key: 'other' })).toBe('ETIMEDOUT');
+  });
+});
+
 describe('TCP MD5 (RFC 2385)', () => {
   it.each<Family>(['ipv4', 'ipv6'])(
     'connects with the same key, and stays silent with none or another (%s)',
     async (family) => {
       const remoteAddress = LOOPBACK[family];
-      const server = await serve({ family, md5Keys: [key('secret', undefined, remoteAddress)] });
+      const server = await serve({ family, ...withKeys(key('secret', undefined, remoteAddress)) });
       expect(await connect(server.port, { remoteAddress, md5Key: 'secret' })).toBe('connected');
       expect(await connect(server.port, { remoteAddress, md5Key: 'other' }, SILENCE_MS)).toBe('silence');
       expect(await connect(server.port, { remoteAddress }, SILENCE_MS)).toBe('silence');
@@ -200,7 +246,7 @@ describe('TCP MD5 (RFC 2385)', () => {
   );
 
   it('takes keys for ranges, of which the longest match counts', async () => {
-    const server = await serve({ md5Keys: [key('range', 8, address('127.0.0.0')), key('exact')] });
+    const server = await serve(withKeys(key('range', 8, address('127.0.0.0')), key('exact')));
     expect(await connect(server.port, { md5Key: 'exact' })).toBe('connected');
     expect(await connect(server.port, { md5Key: 'range', localAddress: address('127.0.0.9') })).toBe(
       'connected',
@@ -209,7 +255,7 @@ describe('TCP MD5 (RFC 2385)', () => {
   });
 
   it('changes and removes keys of a listener while it listens; an absent one may be removed', async () => {
-    const server = await serve({ md5Keys: [key('old')] });
+    const server = await serve(withKeys(key('old')));
     expect(setMd5Key(server.fd, LOOPBACK.ipv4, undefined, 'new')).toBeUndefined();
     expect(await connect(server.port, { md5Key: 'new' })).toBe('connected');
     expect(setMd5Key(server.fd, LOOPBACK.ipv4, undefined, '')).toBeUndefined();
@@ -219,35 +265,34 @@ describe('TCP MD5 (RFC 2385)', () => {
   });
 
   it('refuses a key that is too long, counted in octets, by name of the peer', () => {
-    for (const [length, ok] of [
-      [80, true],
-      [81, false],
-    ] as const) {
-      const result = openListener({
-        address: LOOPBACK.ipv4,
-        family: 'ipv4',
-        port: 0,
-        md5Keys: [key('k'.repeat(length))],
+    expect(setMd5Key(-1, LOOPBACK.ipv4, undefined, 'k'.repeat(80))).toMatchObject({ name: 'EBADF' });
+    for (const tooLong of ['k'.repeat(81), 'ü'.repeat(41)])
+      expect(setMd5Key(-1, LOOPBACK.ipv4, undefined, tooLong)).toMatchObject({
+        name: 'EINVAL',
+        message: expect.stringMatching(/password for 127\.0\.0\.1 has 8[12] octets.*80 at most/),
       });
-      expect(result.ok).toBe(ok);
-      if (result.ok) closeSocket(result.fd);
-      else expect(result.message).toMatch(/password for 127\.0\.0\.1 has 81 octets.*80 at most/);
-    }
-    expect(setMd5Key(-1, LOOPBACK.ipv4, undefined, 'ü'.repeat(41))).toMatchObject({ name: 'EINVAL' });
   });
 
-  it('says which limit to raise when there is no room for more keys', () => {
+  it('says which limit to raise, and to what, when there is no room for more keys', () => {
     const namespace = makeNamespace('m');
     namespace.exec('sysctl', '-qw', 'net.core.optmem_max=2048');
-    const result = inNetworkNamespace(namespace.path, () =>
-      openListener({
-        address: undefined,
-        family: 'ipv4',
-        port: 0,
-        md5Keys: Array.from({ length: 100 }, (_, i) => key('secret', undefined, address(`10.0.0.${i}`))),
-      }),
+    const refused = inNetworkNamespace(namespace.path, () => {
+      const fd = fdOf(openListener({ address: undefined, family: 'ipv4', port: 0 }));
+      cleanups.push(() => closeSocket(fd));
+      const failures = Array.from({ length: 100 }, (_, i) =>
+        setMd5Key(fd, address(`10.0.0.${i}`), undefined, 'secret'),
+      );
+      return { failures, advice: noRoomForKeys(failures.indexOf(failures.at(-1)), 8000) };
+    });
+    if (isSystemError(refused)) throw new Error(refused.message);
+    expect(refused.failures[0]).toBeUndefined();
+    expect(refused.failures.at(-1)).toMatchObject({
+      name: 'ENOMEM',
+      message: expect.stringMatching(/optmem_max/),
+    });
+    expect(refused.advice).toMatch(
+      /of 8000 TCP MD5 keys alone: net\.core\.optmem_max is 2048,.*sysctl -w net\.core\.optmem_max=4194304.*sysctl\.d/,
     );
-    expect(result).toMatchObject({ name: 'ENOMEM', message: expect.stringMatching(/net\.core\.optmem_max/) });
   });
 });
 
