@@ -1,4 +1,4 @@
-// Sets up what a task needs, then runs it: `node .ci/task.mjs bench|demo|fuzz|lab|simulate|test [arguments]`. Uses nothing but Node itself,
+// Sets up what a task needs, then runs it: `node .ci/task.mjs bench|demo|fuzz|lab|simulate|soak|test [arguments]`. Uses nothing but Node itself,
 // because on a fresh clone there is nothing else. Each step is skipped when there is nothing to do.
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -33,6 +33,7 @@ const TASKS = {
   bench: { programs: ['ip'], run: (args) => fromSource('test/bench/main.ts', args) },
   fuzz: { programs: [], needsBuild: false, run: (args) => fromSource('test/fuzz/main.ts', args) },
   simulate: { programs: [], needsBuild: false, run: (args) => fromSource('test/simulation/main.ts', args) },
+  soak: { programs: ['ip', 'etcd'], run: (args) => fromSource('test/soak/main.ts', args) },
   test: { programs: ['ip', 'ping', 'etcd', 'openssl', ...SPEAKERS], run: test },
 };
 
@@ -61,6 +62,8 @@ function fromSource(file, args) {
     '--format=esm',
     '--sourcemap=inline',
     '--log-level=warning',
+    // As build.mjs has it: the one that Node would take asks for `require`.
+    '--alias:yaml=./node_modules/yaml/browser/index.js',
   ];
   runOrExit('bundling', bin('esbuild'), [file, ...options, `--outfile=${out}`]);
   return handOver('node', ['--enable-source-maps', out, ...args]);

@@ -12,16 +12,21 @@ export class Daemon {
   /** The one started last. */
   process: LabProcess | undefined;
 
-  /** @param program  path of dist/mesos-bgp.js. */
+  /**
+   * @param program  path of dist/mesos-bgp.js.
+   * @param log  absolute path outside; with the node's other logs unless told.
+   */
   constructor(
     readonly host: LabNode,
     private readonly program: string,
+    private readonly log?: string,
   ) {}
 
   start(flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}): LabProcess {
     this.process = this.host.spawn([process.execPath, this.program, 'run', ...flags], {
       name: 'mesos-bgp',
       env,
+      ...(this.log === undefined ? {} : { stdout: this.log, stderr: this.log }),
     });
     return this.process;
   }
@@ -63,19 +68,23 @@ export class Daemon {
   }
 
   /** What the control socket answers, undefined when nothing does. */
-  ask<T>(path: string): Promise<T | undefined> {
+  async ask<T>(path: string): Promise<T | undefined> {
+    const text = await this.text(path);
+    try {
+      return text === undefined ? undefined : (JSON.parse(text) as T);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The same as it comes, for what is no JSON, such as /metrics. */
+  text(path: string): Promise<string | undefined> {
     return new Promise((resolve) => {
       const call = request({ socketPath: this.host.path(CONTROL)!, path, timeout: 2_000 }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', () => resolve(undefined));
-        response.on('end', () => {
-          try {
-            resolve(JSON.parse(Buffer.concat(chunks).toString()) as T);
-          } catch {
-            resolve(undefined);
-          }
-        });
+        response.on('end', () => resolve(Buffer.concat(chunks).toString()));
       });
       call.on('timeout', () => call.destroy());
       call.on('error', () => resolve(undefined));
