@@ -1,5 +1,5 @@
-// Sets up what a task needs, then runs it: `node .ci/task.mjs bench|demo|fuzz|lab|simulate|soak|test [arguments]`. Uses nothing but Node itself,
-// because on a fresh clone there is nothing else. Each step is skipped when there is nothing to do.
+// Sets up what a task needs, then runs it: `node .ci/task.mjs bench|demo|fuzz|lab|reliability|simulate|soak|test [arguments]`. Uses nothing
+// but Node itself, because on a fresh clone there is nothing else. Each step is skipped when there is nothing to do.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -32,6 +32,10 @@ const TASKS = {
   demo: { programs: ['ip', 'ping', 'etcd'], run: (args) => handOver('node', ['dist/demo.js', ...args]) },
   bench: { programs: ['ip'], run: (args) => fromSource('test/bench/main.ts', args) },
   fuzz: { programs: [], needsBuild: false, run: (args) => fromSource('test/fuzz/main.ts', args) },
+  reliability: {
+    programs: ['ip', 'etcd'],
+    run: (args) => fromSource('test/reliability/main.ts', args),
+  },
   simulate: { programs: [], needsBuild: false, run: (args) => fromSource('test/simulation/main.ts', args) },
   soak: { programs: ['ip', 'etcd'], run: (args) => fromSource('test/soak/main.ts', args) },
   test: { programs: ['ip', 'ping', 'etcd', 'openssl', ...SPEAKERS], run: test },

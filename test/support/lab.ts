@@ -1,33 +1,13 @@
-// Labs for tests: deployed under names of their own, so that test files can run at the same time, and destroyed whatever
-// the tests did. What a killed test run left behind goes at the start of the next.
+// Labs for tests: deployed under names of their own (deploy.ts), so that test files can run at the same time, and destroyed
+// whatever the tests did.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DeployOptions, Lab } from '../../src/lab/lab.ts';
-import { detectPrivilege } from '../../src/lab/privilege.ts';
+import type { DeployOptions, Lab } from '../../src/lab/lab.ts';
+import { deployLab, labName } from './deploy.ts';
 
-let count = 0;
-
-/** Other on every call and in every process; short, since it becomes part of namespace names. */
-export const labName = (): string => `test${process.pid}-${++count}`;
-
-/** @throws when it does not come up, with every reason; nothing of it is left then. */
-export async function deployLab(file: string, options: DeployOptions = {}): Promise<Lab> {
-  const privilege = detectPrivilege();
-  if (privilege.kind !== 'enough')
-    throw new Error(
-      privilege.kind === 'none'
-        ? privilege.message
-        : 'Labs need root here. As an ordinary user run the tests in a user namespace:\n' +
-            "unshare --user --map-root-user --net --mount sh -c 'mount -t tmpfs run /run && exec npm test'",
-    );
-  await destroyOrphans();
-  const deployed = await Lab.deploy(file, { name: labName(), ...options });
-  if (deployed.ok) return deployed.lab;
-  await deployed.lab?.destroy();
-  throw new Error(deployed.message);
-}
+export { deployLab, labName };
 
 /**
  * A lab for all tests of the `describe` around it (or of the file).
@@ -61,15 +41,3 @@ const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
-
-async function destroyOrphans(): Promise<void> {
-  for (const name of Lab.names()) {
-    const pid = Number(/^test(\d+)-/.exec(name)?.[1]);
-    if (Number.isNaN(pid) || pid === process.pid) continue;
-    try {
-      process.kill(pid, 0);
-    } catch {
-      await Lab.open(name)?.destroy();
-    }
-  }
-}

@@ -1,0 +1,169 @@
+// A change of each class (src/desired/field-changes.ts) and back, on a running fleet.
+
+import type { ChangeClass } from '../../../src/desired/field-changes.ts';
+import type { Fleet } from '../fleet.ts';
+import { type Host, pause, polled } from '../host.ts';
+import { CONFIGURATION, configurationEntry, nodeEntry, peeringEntry } from '../topology.ts';
+import { type Fault, firstAgent, NOTHING_NOTICED, nowhere } from './fault.ts';
+
+interface Change {
+  readonly id: string;
+  readonly class: ChangeClass;
+  readonly what: string;
+  readonly design: string;
+  readonly full?: true;
+  there(fleet: Fleet): readonly [string, string];
+  back(fleet: Fleet): readonly [string, string];
+}
+
+const ordinary = () => configurationEntry();
+const peering = ({ settings }: Fleet) => peeringEntry(settings);
+
+const CHANGES: readonly Change[] = [
+  {
+    id: 'change-none',
+    class: 'none',
+    what: '`serviceClusterIPs`, which nothing is made from',
+    design: 'nothing happens',
+    there: () => configurationEntry({ serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] }),
+    back: ordinary,
+  },
+  {
+    id: 'change-in-place',
+    class: 'in place',
+    what: '`ignoredInterfaces`',
+    design: 'next hops are resolved anew, to the same end',
+    there: () => configurationEntry({ ignoredInterfaces: ['docker*'] }),
+    back: ordinary,
+  },
+  {
+    id: 'change-next-session',
+    class: 'next session',
+    what: '`maxRestartTime` of all sessions',
+    design: 'open sessions go on as agreed',
+    there: ({ settings }) => peeringEntry({ ...settings, restartSeconds: settings.restartSeconds + 5 }),
+    back: peering,
+  },
+  {
+    id: 'change-refresh',
+    class: 'refresh',
+    what: '`prefixAdvertisements`: a community on every route',
+    design: 'routes are told again, and replaced in place',
+    there: () =>
+      configurationEntry({ prefixAdvertisements: [{ cidr: '10.65.0.0/16', communities: ['64512:100'] }] }),
+    back: ordinary,
+  },
+  {
+    id: 'change-sessions',
+    class: 'sessions',
+    what: '`nodeToNodeMeshEnabled`: the mesh between agents beside the reflectors',
+    design: 'sessions come and go; a route that another peer tells as well stays',
+    there: () => configurationEntry({ nodeToNodeMeshEnabled: true }),
+    back: ordinary,
+  },
+  {
+    id: 'change-reset',
+    class: 'reset',
+    what: '`password` of all sessions, from none to one and back',
+    design: 'sessions are reset, both ends keep the routes meanwhile (RFC 8538)',
+    there: ({ settings }) =>
+      peeringEntry(settings, { password: { secretKeyRef: { name: 'bgp', key: 'reflectors' } } }),
+    back: peering,
+  },
+  {
+    id: 'change-as-number',
+    class: 'reset',
+    what: '`asNumber` of the whole cluster',
+    design: 'sessions are reset; hosts take it in within moments of each other',
+    full: true,
+    there: () => configurationEntry({ asNumber: CONFIGURATION.asNumber + 1 }),
+    back: ordinary,
+  },
+];
+
+async function changed(
+  fleet: Fleet,
+  [key, value]: readonly [string, string],
+  seen: (host: Host) => Promise<boolean>,
+): Promise<void> {
+  await fleet.put(key, value);
+  await Promise.all(
+    fleet.hosts.map((host) =>
+      polled(() => seen(host), `${host.name} has taken in the change of ${key}`, 20_000),
+    ),
+  );
+  await pause(300); // changes that follow each other closely are applied together
+  await fleet.whole();
+}
+
+const faultOf = (change: Change): Fault => ({
+  id: change.id,
+  title: `configuration, class *${change.class}*: ${change.what}`,
+  design: change.design,
+  ...(change.full && { full: true }),
+  at: nowhere,
+  expect: NOTHING_NOTICED,
+  async act(fleet) {
+    fleet.password('bgp', 'reflectors', 'a password');
+    for (const next of [change.there(fleet), change.back(fleet)]) {
+      const revisions = new Map<Host, string | null>();
+      for (const host of fleet.hosts) revisions.set(host, (await host.status())?.datastore.revision ?? null);
+      const newer = async (host: Host): Promise<boolean> => {
+        const revision = (await host.status())?.datastore.revision ?? null;
+        return revision !== null && revision !== revisions.get(host);
+      };
+      await changed(fleet, next, newer);
+    }
+  },
+});
+
+/** Another address of the same segment. */
+const moved = (host: Host): string => `10.0.0.${host.place.number + 100}`;
+
+const ADDRESS_CHANGE: Fault = {
+  id: 'address-change',
+  title:
+    'configuration, class *reset all*: IPv4 address of a host, added, put into its Node, the old one removed; and back',
+  design: 'all its sessions come anew from the other address, and its routes replace the old ones in place',
+  full: true,
+  at: firstAgent,
+  expect: NOTHING_NOTICED,
+  async act(fleet, [host]) {
+    const old = host!.place.addresses[0];
+    const next = moved(host!);
+    // As systemd sets it: an address outlives the one that came before it.
+    await host!.run('sysctl', '-q', '-w', 'net.ipv4.conf.eth1.promote_secondaries=1');
+    for (const [from, to] of [
+      [old, next],
+      [next, old],
+    ] as const) {
+      await host!.run('ip', 'addr', 'add', `${to}/24`, 'dev', 'eth1');
+      await fleet.put(...nodeEntry(host!.place, { ipv4Address: `${to}/24` }));
+      const known = async () => (await host!.status())?.routerId === to;
+      await polled(known, `${host!.name} is ${to}`, 20_000);
+      await fleet.whole();
+      await elsewhereKnown(fleet, host!, to);
+      await host!.run('ip', 'addr', 'del', `${from}/24`, 'dev', 'eth1');
+    }
+    await fleet.whole();
+  },
+};
+
+/** Waits until every other host sends to the host by that address. */
+const elsewhereKnown = (fleet: Fleet, host: Host, address: string): Promise<unknown> =>
+  Promise.all(
+    fleet.hosts
+      .filter((other) => other !== host)
+      .map((other) =>
+        polled(
+          async () =>
+            (await other.run('ip', 'route', 'get', host.place.containerAddresses[0])).includes(
+              `via ${address} `,
+            ),
+          `${other.name} sends to ${host.name} by ${address}`,
+          20_000,
+        ),
+      ),
+  );
+
+export const CONFIGURATION_FAULTS: readonly Fault[] = [...CHANGES.map(faultOf), ADDRESS_CHANGE];

@@ -1,0 +1,82 @@
+// `npm run reliability`: every fault on a fleet of twelve hosts, and docs/reliability.md from what came out.
+// `npm run reliability -- --help` says what can be picked.
+
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { FAULTS } from './faults/index.ts';
+import { Fleet } from './fleet.ts';
+import { document, line } from './report.ts';
+import { type Outcome, run } from './run.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 64;
+const DOCUMENT = 'docs/reliability.md';
+
+const HELP = `npm run reliability [-- options]: packets between containers while things break
+
+  --hosts 12          how many hosts, two of them reflectors; at least 4
+  --fault ID,ID       these faults alone: ${FAULTS.map(({ id }) => id).join(', ')}
+  --restart-time 20   graceful restart time in seconds; faults that must outlast it wait so long
+  --short             the form that CI runs: without the faults that are marked full
+  --write             the result into ${DOCUMENT}; only with all faults
+Needs root, for network namespaces. Takes about ten minutes on two cores.`;
+
+const { values: options } = parseArgs({
+  options: {
+    hosts: { type: 'string', default: '12' },
+    fault: { type: 'string' },
+    'restart-time': { type: 'string', default: '20' },
+    short: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+async function main(): Promise<number> {
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const hosts = Number(options.hosts);
+  const restartSeconds = Number(options['restart-time']);
+  const wanted = options.fault?.split(',');
+  const unknown = wanted?.filter((id) => !FAULTS.some((fault) => fault.id === id)) ?? [];
+  const wrong =
+    unknown.length > 0
+      ? `--fault: there is no ${unknown.join(', ')}`
+      : !(Number.isInteger(hosts) && hosts >= 4 && hosts <= 100)
+        ? `--hosts ${options.hosts}: a number from 4 to 100 is wanted`
+        : !(Number.isInteger(restartSeconds) && restartSeconds >= 1 && restartSeconds <= 4095)
+          ? `--restart-time ${options['restart-time']}: a number of seconds from 1 to 4095 is wanted`
+          : options.write && (wanted !== undefined || options.short)
+            ? '--write: only the whole table is written; leave out --fault and --short'
+            : undefined;
+  if (wrong !== undefined) {
+    console.error(`${wrong}\n\n${HELP}`);
+    return EXIT_USAGE;
+  }
+  const faults = FAULTS.filter(({ id, full }) => (wanted ? wanted.includes(id) : !(options.short && full)));
+  const fleet = await Fleet.start({ hosts, restartSeconds });
+  const ended = new Promise<never>((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => reject(new Error(`ended by ${signal}`)));
+  });
+  const outcomes: Outcome[] = [];
+  try {
+    for (const fault of faults) {
+      const outcome = await Promise.race([run(fleet, fault), ended]);
+      outcomes.push(outcome);
+      console.log(line(outcome));
+      for (const failure of outcome.failures) console.log(`  ${failure}`);
+    }
+  } finally {
+    await fleet.stop();
+  }
+  if (options.write) writeFileSync(DOCUMENT, document(outcomes, { hosts, restartSeconds }));
+  return outcomes.some(({ failures }) => failures.length > 0) ? EXIT_FAILED : 0;
+}
+
+process.exitCode = await main().catch((error: Error) => {
+  console.error(error.message);
+  return EXIT_FAILED;
+});
