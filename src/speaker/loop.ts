@@ -54,9 +54,6 @@ const PIECE_OCTETS = 16 * 1024;
 /** The longest that setTimeout can wait. */
 const MAX_TIMEOUT_MS = 0x7fffffff;
 
-/** Asking for the next deadline goes through all peers: busy turns ask no more often, and a Tick may be so late. */
-const DEADLINE_MS = 20;
-
 /** `longestTurnMs` is of the last one to two of these. */
 const WATCH_MS = 60_000;
 
@@ -64,7 +61,6 @@ export class SpeakerLoop {
   private scheduled = false;
   private timer: NodeJS.Timeout | undefined;
   private timerAt = Number.POSITIVE_INFINITY;
-  private askedAt = Number.NEGATIVE_INFINITY;
   /** When the first fact of this turn came, or its work began. */
   private turnBegan = 0;
   private longest = { sinceMs: 0, now: 0, before: 0 };
@@ -253,15 +249,13 @@ export class SpeakerLoop {
     }
   }
 
+  /** A deadline that has moved on, as a hold timer does with each message, is asked for when the timer comes; nothing is set anew. */
   private setTimer(now: Millis): void {
-    const soon = this.askedAt + DEADLINE_MS;
-    if (now < soon) return this.wakeAt(Math.min(this.timerAt, soon), now);
-    this.askedAt = now;
-    this.wakeAt(this.options.speaker.nextDeadline(), now);
+    const at = this.options.speaker.nextDeadline();
+    if (this.timer === undefined || at < this.timerAt) this.wakeAt(at, now);
   }
 
   private wakeAt(at: Millis, now: Millis): void {
-    if (at === this.timerAt && this.timer !== undefined) return;
     clearTimeout(this.timer);
     this.timer = undefined;
     this.timerAt = at;
@@ -278,7 +272,6 @@ export class SpeakerLoop {
   private wake(): void {
     if (this.stopped) return;
     const now = this.options.clock.now();
-    this.askedAt = now;
     const at = this.options.speaker.nextDeadline();
     if (at <= now) this.feed({ type: 'Tick' });
     else this.wakeAt(at, now);

@@ -1,13 +1,18 @@
 // When each of many things is due next, asked for only where something was done with it: a speaker with thousands of peers does
 // not look at all of them for every KEEPALIVE.
+//
+//   queue   | at, item | at, item | …      an item stands in it with the time it was due when it was put there, or earlier
+//   queued  item → that time
+//
+// A deadline that moves on (a hold timer does with each message) leaves the item where it is, and is asked for again when that
+// time has come: so the queue does not grow with what is heard.
 
 import { type Millis, NEVER } from '../net/time.ts';
 import { TimedQueue } from './timed-queue.ts';
 
 export class Deadlines<T> {
-  /** An entry that is not the item's latest means nothing any more. */
-  private readonly queue = new TimedQueue<{ readonly item: T; readonly version: number }>();
-  private readonly versions = new Map<T, number>();
+  private readonly queue = new TimedQueue<T>();
+  private readonly queued = new Map<T, Millis>();
   private readonly touched = new Set<T>();
 
   /** @param deadlineOf  NEVER where nothing is due. */
@@ -20,21 +25,22 @@ export class Deadlines<T> {
 
   forget(item: T): void {
     this.touched.delete(item);
-    this.versions.delete(item);
+    this.queued.delete(item);
   }
 
   /** The earliest. */
   next(): Millis {
-    for (const item of this.touched) {
-      const version = (this.versions.get(item) ?? 0) + 1;
-      this.versions.set(item, version);
-      const deadline = this.deadlineOf(item);
-      if (deadline !== NEVER) this.queue.add(deadline, { item, version });
-    }
+    for (const item of this.touched) this.enqueue(item, this.deadlineOf(item));
     this.touched.clear();
-    for (let first = this.queue.first; first !== undefined; first = this.queue.first) {
-      if (this.versions.get(first.item) === first.version) return this.queue.nextAt!;
-      this.queue.take();
+    for (let { nextAt: at } = this.queue; at !== undefined; at = this.queue.nextAt) {
+      const item = this.queue.first!;
+      if (this.queued.get(item) === at) {
+        const deadline = this.deadlineOf(item);
+        if (deadline === at) return at;
+        this.queued.delete(item);
+        this.queue.take();
+        this.enqueue(item, deadline);
+      } else this.queue.take(); // of an item that is gone, or stands further in front
     }
     return NEVER;
   }
@@ -42,8 +48,18 @@ export class Deadlines<T> {
   /** All that are due, in the order of their deadlines; they are touched by that. */
   takeDue(now: Millis): T[] {
     const due: T[] = [];
-    while (this.next() <= now) due.push(this.queue.take()!.item);
+    while (this.next() <= now) {
+      const item = this.queue.take()!;
+      this.queued.delete(item);
+      due.push(item);
+    }
     for (const item of due) this.touched.add(item);
     return due;
+  }
+
+  private enqueue(item: T, deadline: Millis): void {
+    if (deadline >= (this.queued.get(item) ?? NEVER)) return;
+    this.queued.set(item, deadline);
+    this.queue.add(deadline, item);
   }
 }

@@ -42,6 +42,39 @@ describe('deadlines', () => {
     expect([deadlines.next(), deadlines.takeDue(9)]).toEqual([2, ['b']]);
   });
 
+  it('a deadline that moves on with each message does not make the queue longer', () => {
+    const deadlines = make({ a: 5, b: 6 });
+    const added = jest.spyOn(TimedQueue.prototype, 'add');
+    for (let now = 1; now <= 100; now++) {
+      at.set('b', now + 90);
+      deadlines.touch('b');
+      expect(deadlines.next()).toBe(5);
+    }
+    expect(added).toHaveBeenCalledTimes(2);
+    added.mockRestore();
+  });
+
+  it('agrees with looking at each item, whatever moves', () => {
+    const random = new Prng(7);
+    const deadlines = make({});
+    const items = Array.from({ length: 20 }, (_, i) => `${i}`);
+    for (let now = 0; now < 3_000; now++) {
+      const item = random.pick(items);
+      const kind = random.between(0, 9);
+      if (kind === 0) {
+        deadlines.forget(item);
+        at.delete(item);
+      } else {
+        at.set(item, kind === 1 ? NEVER : now + random.between(1, 60));
+        deadlines.touch(item);
+      }
+      const due = [...at].filter(([, deadline]) => deadline <= now).sort(([, x], [, y]) => x - y);
+      expect(deadlines.takeDue(now).map((each) => at.get(each))).toEqual(due.map(([, deadline]) => deadline));
+      for (const [each] of due) at.set(each, NEVER); // as taken items, they are touched
+      expect(deadlines.next()).toBe(Math.min(...at.values(), NEVER));
+    }
+  });
+
   it('what is forgotten is never due, also when it was touched before', () => {
     const deadlines = make({ a: 1, b: 2 });
     deadlines.next();
