@@ -8,6 +8,7 @@ import { bindToDevice, setTtl, setUserTimeout } from '../sys/socket-options.ts';
 import { type AcceptCounts, AcceptGate } from './accept-gate.ts';
 import { keyOf, Listener, type ListenSpec } from './listener.ts';
 import { type PeerSocketOptions, PeerSockets } from './peer-sockets.ts';
+import { descriptorOf } from './shared-reads.ts';
 
 /** How often connections that wait to be let in are looked at. */
 const LET_IN_MS = 10;
@@ -120,7 +121,7 @@ export class Entrance {
   private accept(arrival: Arrival): void {
     const { socket, remoteAddress } = arrival;
     const options = this.peers.of(remoteAddress);
-    const fd = (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle?.fd;
+    const fd = descriptorOf(socket);
     // Unprotected where protection is asked for would be worse than no session.
     if (options !== undefined && (fd === undefined || !protect(fd, remoteAddress, options))) {
       socket.destroy();

@@ -83,13 +83,16 @@ export class SpeakerLoop {
     if (this.schedule()) this.turnBegan = now;
   }
 
-  /** Octets of a connection: told now, or in a later turn when this one has had enough. */
+  /**
+   * Octets of a connection: told now, or in a later turn when this one has had enough.
+   * @param octets  need not stay as they are when this returns.
+   */
   received(connection: ConnectionId, octets: Uint8Array): void {
     if (this.stopped) return;
     const before = this.unread.get(connection);
     const rest = before === undefined ? this.read(connection, octets) : octets;
     if (rest.length === 0) return;
-    this.unread.set(connection, before === undefined ? rest : Buffer.concat([before, rest]));
+    this.unread.set(connection, before === undefined ? new Uint8Array(rest) : Buffer.concat([before, rest]));
     this.options.tcp.pause(connection);
     this.schedule();
   }

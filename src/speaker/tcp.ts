@@ -1,13 +1,14 @@
 // BGP's TCP connections: connecting, being connected to, octets in and out, and how much room a connection has. Numbers of
 // connections are the speaker's. What the octets mean is not known here. Who is let in is entrance.ts.
 
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type Address, type ConnectionId, type Millis, parseScopedAddress } from 'bgp-utils';
 import { openConnection } from '../sys/sockets.ts';
 import type { AcceptCounts } from './accept-gate.ts';
 import { type Arrival, Entrance } from './entrance.ts';
 import type { ListenSpec } from './listener.ts';
 import { PeerSockets } from './peer-sockets.ts';
+import { SharedReads } from './shared-reads.ts';
 
 /** Octets that may wait in user space for one connection: enough to fill the pipe, little enough to stay fresh. */
 const HIGH_WATER_OCTETS = 256 * 1024;
@@ -28,6 +29,7 @@ export interface TcpEvents {
     localAddress: Address;
     localPort: number;
   }) => ConnectionId;
+  /** @param octets  valid until the call returns. */
   readonly received: (connection: ConnectionId, octets: Uint8Array) => void;
   readonly disconnected: (connection: ConnectionId, reason: string) => void;
   /** The connection has room again. */
@@ -41,6 +43,7 @@ export interface TcpEvents {
 }
 
 export class Tcp {
+  private readonly reads = new SharedReads();
   private readonly sockets = new Map<ConnectionId, Socket>();
   /** Connections with octets that the kernel did not take at once. */
   private readonly waiting = new Set<ConnectionId>();
@@ -100,7 +103,7 @@ export class Tcp {
       setImmediate(() => this.events.connectFailed(connection, opened.message));
       return;
     }
-    const socket = new Socket({ fd: opened.fd });
+    const socket = this.reads.open(opened.fd, (octets) => this.received(connection, octets));
     this.sockets.set(connection, socket);
     const failed = (error: Error) => {
       if (this.forget(connection, socket)) this.events.connectFailed(connection, error.message);
@@ -192,16 +195,21 @@ export class Tcp {
       localAddress,
       localPort: socket.localPort ?? 0,
     });
-    this.sockets.set(connection, socket);
-    this.attach(connection, socket);
-    socket.resume();
+    const ours = this.reads.takeOver(socket, (octets) => this.received(connection, octets));
+    if (ours === undefined) {
+      setImmediate(() => this.events.disconnected(connection, 'the connection was gone at once'));
+      return;
+    }
+    this.sockets.set(connection, ours);
+    this.attach(connection, ours);
+  }
+
+  private received(connection: ConnectionId, octets: Uint8Array): void {
+    if (this.sockets.has(connection)) this.events.received(connection, octets);
   }
 
   private attach(connection: ConnectionId, socket: Socket): void {
     socket.setNoDelay(true);
-    socket.on('data', (octets: Buffer) => {
-      if (this.sockets.get(connection) === socket) this.events.received(connection, octets);
-    });
     socket.on('drain', () => {
       if (this.sockets.get(connection) === socket) this.events.drained(connection);
     });

@@ -42,6 +42,7 @@ interface Calls {
   recv(fd: number, octets: Uint8Array, length: number, flags: number): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
+  fcntl(fd: number, command: number, argument: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
   if_nametoindex(name: Uint8Array): number;
   open(path: Uint8Array, flags: number): number;
@@ -69,6 +70,7 @@ function load(): { readonly calls: Calls; readonly errno: () => number } {
       recv: libc.func('int64_t recv(int, void *, uint64_t, int)'),
       setsockopt: libc.func('int setsockopt(int, int, int, void *, uint32_t)'),
       getsockopt: libc.func('int getsockopt(int, int, int, void *, void *)'),
+      fcntl: libc.func('int fcntl(int, int, int)'),
       getsockname: libc.func('int getsockname(int, void *, void *)'),
       if_nametoindex: libc.func('uint32_t if_nametoindex(void *)'),
       open: libc.func('int open(void *, int)'),
@@ -104,6 +106,13 @@ export function socket(domain: number, type: number, protocol: number): number |
   const { calls } = load();
   const fd = calls.socket(domain, type | SOCK.CLOEXEC, protocol);
   return fd < 0 ? systemError() : fd;
+}
+
+/** @returns another descriptor of the same open file, with close-on-exec set. */
+export function duplicateDescriptor(fd: number): number | SystemError {
+  const F_DUPFD_CLOEXEC = 1030;
+  const own = load().calls.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  return own < 0 ? systemError() : own;
 }
 
 /** @param address  a complete sockaddr. @returns undefined when it worked. */

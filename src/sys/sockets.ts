@@ -7,6 +7,7 @@ import {
   AF,
   bind,
   close,
+  duplicateDescriptor,
   ERRNO,
   interfaceIndex,
   isSystemError,
@@ -180,3 +181,9 @@ const connectionHint =
 
 const formatEndpoint = (address: Address, port: number): string =>
   familyOfAddress(address) === 'ipv6' ? `[${address}]:${port}` : `${address}:${port}`;
+
+/** @returns another descriptor of the same socket; undefined when descriptors have run out, or it is closed. */
+export function duplicate(fd: number): number | undefined {
+  const own = duplicateDescriptor(fd);
+  return isSystemError(own) ? undefined : own;
+}

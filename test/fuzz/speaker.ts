@@ -15,6 +15,7 @@ import {
   prefix,
   Speaker,
 } from 'bgp-utils';
+import { handleAsDaemon } from 'bgp-utils/testing';
 import { fail } from './codec.ts';
 import { Far } from './far.ts';
 import { OWN, type Plan } from './plan.ts';
@@ -244,7 +245,7 @@ export class SpeakerTarget {
   // ── the world around ────────────────────────────────────────────────────────────────────────────────────────────
 
   private tell(...inputs: readonly Input[]): void {
-    for (const input of inputs) this.speaker.handle(input, this.now);
+    for (const input of inputs) handleAsDaemon(this.speaker, input, this.now);
     this.settle();
   }
 

@@ -32,6 +32,7 @@ import {
   type WireContext,
   writePrefix,
 } from 'bgp-utils';
+import { handleAsDaemon } from 'bgp-utils/testing';
 import { addressWords } from '../../bgp/src/net/address.ts';
 import { prefixAddress } from '../../bgp/src/net/prefix.ts';
 import { peerConfig, speakerConfig } from './peers.ts';
@@ -107,7 +108,7 @@ export class Bench {
 
   /** One turn: all inputs, then what follows from them. */
   tell(...inputs: readonly Input[]): void {
-    for (const input of inputs) this.speaker.handle(input, this.now);
+    for (const input of inputs) handleAsDaemon(this.speaker, input, this.now);
     this.turn();
   }
 

@@ -133,6 +133,7 @@ export type Input =
       readonly localAddress: Address;
       readonly localPort: number;
     }
+  /** `octets` need not stay as they are after `handle` has returned. */
   | { readonly type: 'Received'; readonly connection: ConnectionId; readonly octets: Uint8Array }
   | { readonly type: 'Disconnected'; readonly connection: ConnectionId; readonly reason: string }
   /**

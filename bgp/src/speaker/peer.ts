@@ -173,7 +173,8 @@ export class Peer extends PeerLines {
       this.counters.messagesReceived++;
       const { type, start, end } = framer;
       if (type === MESSAGE_TYPE.UPDATE && this.plainUpdate(line, framer.octets, start, end, now)) continue;
-      const decoded = this.decode(line, { type, body: framer.octets.subarray(start, end) });
+      // A copy: what is read here may be kept, and the octets that came are the caller's.
+      const decoded = this.decode(line, { type, body: new Uint8Array(framer.octets.subarray(start, end)) });
       if (decoded.ok) this.message(line, decoded.message, now);
       else this.happen(line, errorEvent(decoded.error), now);
     }

@@ -8,6 +8,7 @@ import type { ConnectionId, Input } from '../speaker/input.ts';
 import type { LogEvent, Output } from '../speaker/output.ts';
 import { Speaker } from '../speaker/speaker.ts';
 import type { Network } from './network.ts';
+import { handleAsDaemon } from './octets.ts';
 
 export interface End {
   readonly host: Host;
@@ -75,7 +76,7 @@ export class Host {
 
   /** Feeds a fact; what follows from all of this moment is carried out together, as in one turn of the daemon's loop. */
   hear(input: Input): void {
-    this.speaker.handle(input, this.now);
+    handleAsDaemon(this.speaker, input, this.now);
     this.network.heard(this);
   }
 
