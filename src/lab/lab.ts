@@ -1,44 +1,18 @@
 // A lab for programs: deploy or open one, run things in its nodes, take links down, end it. The command line, the demo
 // and the tests stand on this file.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { type LabProcess, type SpawnOptions, startProcess } from './background.ts';
 import { deploy } from './deploy.ts';
-import { privateFolder } from './mounts.ts';
-import {
-  enter,
-  environment,
-  execInside,
-  ipIn,
-  networkId,
-  ownNetworkId,
-  removeNamespace,
-} from './namespaces.ts';
-import { bridgesNamespaceOf, type Plan, PRIVATE_FOLDERS, planLab } from './plan.ts';
-import { type ExecResult, endProcesses, isAlive, processesInNetworks, type RunOptions } from './process.ts';
+import { initialState } from './initial-state.ts';
+import { LabLink } from './link.ts';
+import { ipIn, networkId, ownNetworkId, removeNamespace } from './namespaces.ts';
+import { LabNode } from './node.ts';
+import { planLab } from './plan.ts';
+import { endProcesses, processesInNetworks } from './process.ts';
 import { formatProblem } from './source.ts';
-import type { Endpoint, Topology } from './spec.ts';
-import {
-  LabDirectory,
-  type LabState,
-  labNames,
-  type NodeState,
-  type ProcessState,
-  runDirectory,
-} from './state.ts';
-import { parseTopology } from './topology.ts';
-import { splitWords } from './words.ts';
+import { LabDirectory, type LabState, labNames, runDirectory } from './state.ts';
+import { filterNodes, type LabOptions, loadTopology } from './topology-file.ts';
 
-export interface LabOptions {
-  /** Another name than the file's, so that a second copy can run at the same time. */
-  readonly name?: string;
-  /** For the file's variables; the process's own unless told. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly kindMap?: Readonly<Record<string, string>>;
-}
+export { LabLink, LabNode };
 
 export interface DeployOptions extends LabOptions {
   /** Only these nodes, and the links between them. */
@@ -51,30 +25,10 @@ export interface DeployOptions extends LabOptions {
   readonly signal?: AbortSignal;
 }
 
-export type Loaded =
-  | { readonly ok: true; readonly topology: Topology }
-  | { readonly ok: false; readonly message: string };
-
 export type Deployed =
   | { readonly ok: true; readonly lab: Lab }
   /** `lab` is what stands all the same: to look at, and to destroy. */
   | { readonly ok: false; readonly message: string; readonly lab?: Lab };
-
-/** Reads and checks a topology file. The message has a line a problem, each with file, line and column. */
-export function loadTopology(file: string, options: LabOptions = {}): Loaded {
-  const path = resolve(file);
-  const text = readText(path);
-  if (text === undefined) return { ok: false, message: `cannot read ${path}` };
-  const parsed = parseTopology(text, {
-    file: path,
-    env: options.env ?? process.env,
-    readFile: readText,
-    ...(options.name === undefined ? {} : { name: options.name }),
-    ...(options.kindMap === undefined ? {} : { kindMap: options.kindMap }),
-  });
-  if (parsed.ok) return parsed;
-  return { ok: false, message: parsed.problems.map((problem) => formatProblem(file, problem)).join('\n') };
-}
 
 export class Lab {
   private constructor(
@@ -182,169 +136,5 @@ export class Lab {
     }
     if (failures.length === 0) this.directory.remove();
     return failures;
-  }
-}
-
-export class LabNode {
-  constructor(
-    private readonly directory: LabDirectory,
-    private readonly lab: LabState,
-    readonly state: NodeState,
-  ) {}
-
-  get name(): string {
-    return this.state.name;
-  }
-  /** Container name in containerlab, namespace name here. */
-  get longName(): string {
-    return this.state.longName;
-  }
-  get running(): boolean {
-    return this.state.kind !== 'linux' || (this.state.holder !== undefined && isAlive(this.state.holder));
-  }
-
-  /** Runs a program to its end. @param command  words, or a line that is split as a shell would (but no shell runs it). */
-  exec(command: string | readonly string[], options: RunOptions = {}): Promise<ExecResult> {
-    if (this.state.kind === 'bridge')
-      return Promise.resolve({
-        code: 125,
-        stdout: '',
-        stderr: `${this.name} is a bridge: nothing runs in it`,
-      });
-    if (typeof command !== 'string') return execInside(this.state, command, options);
-    const split = splitWords(command);
-    if (!split.ok) return Promise.resolve({ code: 125, stdout: '', stderr: `the command ${split.message}` });
-    return execInside(this.state, split.words, options);
-  }
-
-  /** Starts a program that runs on. */
-  spawn(argv: readonly string[], options: SpawnOptions = {}): LabProcess {
-    return startProcess(this.directory, this.lab, this.name, argv, options);
-  }
-
-  /** What was started in the node, by whomever, and still runs. */
-  processes(): readonly ProcessState[] {
-    return this.directory.processes().filter((process) => process.node === this.name && isAlive(process));
-  }
-
-  /**
-   * Follows the output of a program line by line, as `ip monitor` gives it. Ends with the caller.
-   * @returns a function that ends it.
-   */
-  follow(argv: readonly string[], onLine: (line: string) => void): () => void {
-    const [program, ...args] = enter(this.state, argv);
-    const child: ChildProcess = spawn(program!, args, {
-      env: environment(this.state),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    createInterface({ input: child.stdout! }).on('line', onLine);
-    return () => void child.kill('SIGKILL');
-  }
-
-  /** Where a file in one of the node's private folders is, seen from outside; undefined for any other path. */
-  path(inside: string): string | undefined {
-    const nodeDirectory = this.directory.nodeDirectory(this.name);
-    const own = PRIVATE_FOLDERS.some((folder) => inside === folder || inside.startsWith(`${folder}/`));
-    return own ? privateFolder(nodeDirectory, inside) : undefined;
-  }
-
-  /** A file or folder of the node's directory outside, where logs are too. */
-  file(...parts: readonly string[]): string {
-    return join(this.directory.nodeDirectory(this.name), ...parts);
-  }
-}
-
-/** One end of a link; what happens to it happens to a plugged cable. */
-export class LabLink {
-  constructor(
-    private readonly near: LabState['links'][number]['endpoints'][number],
-    private readonly far: LabState['links'][number]['endpoints'][number],
-  ) {}
-
-  /** @throws when ip(8) fails: the interface is the lab's own. */
-  down(): Promise<void> {
-    return this.set('down');
-  }
-  up(): Promise<void> {
-    return this.set('up');
-  }
-  /** The same link from its other end. */
-  get other(): LabLink {
-    return new LabLink(this.far, this.near);
-  }
-
-  private async set(state: string): Promise<void> {
-    const failed = await ipIn(this.near.namespace, ['link', 'set', 'dev', this.near.interface, state]);
-    if (failed !== undefined) throw new Error(failed);
-  }
-}
-
-function initialState(topology: Topology, plan: Plan): LabState {
-  const bridgesNamespace = bridgesNamespaceOf(topology);
-  const namespaceOf = (name: string): string | undefined => {
-    const node = topology.nodes.find((candidate) => candidate.name === name);
-    if (!node || node.kind === 'host') return undefined;
-    return node.kind === 'bridge' ? bridgesNamespace : node.longName;
-  };
-  const endpoint = (end: Endpoint): LabState['links'][number]['endpoints'][number] => {
-    const node = typeof end.node === 'string' ? end.node : end.node.special;
-    const namespace = typeof end.node === 'string' ? namespaceOf(end.node) : undefined;
-    return { node, interface: end.interface, namespace: node === 'mgmt-net' ? bridgesNamespace : namespace };
-  };
-  return {
-    version: 1,
-    name: topology.name,
-    prefix: topology.prefix,
-    topologyFile: topology.file,
-    createdAt: new Date().toISOString(),
-    bridgesNamespace,
-    ground: undefined,
-    nodes: topology.nodes.map((node) => {
-      const planned = plan.nodes.find((candidate) => candidate.name === node.name);
-      return {
-        name: node.name,
-        longName: node.longName,
-        kind: node.kind,
-        group: node.group,
-        image: node.image,
-        namespace: namespaceOf(node.name),
-        env: planned?.env ?? node.env,
-        importEnv: node.importEnv,
-        labels: node.labels,
-        mgmtIpv4: planned?.mgmtIpv4,
-        mgmtIpv6: planned?.mgmtIpv6,
-        holder: undefined,
-      };
-    }),
-    links: topology.links.map(({ endpoints: [one, two] }) => ({ endpoints: [endpoint(one), endpoint(two)] })),
-    hostInterfaces: plan.hostInterfaces,
-  };
-}
-
-/** Links to nodes that are left out go with them. */
-function filterNodes(topology: Topology, names: readonly string[] | undefined): Loaded {
-  if (names === undefined) return { ok: true, topology };
-  const unknown = names.filter((name) => !topology.nodes.some((node) => node.name === name));
-  if (unknown.length > 0)
-    return {
-      ok: false,
-      message: `--node-filter: no node ${unknown.join(', ')}; there are: ${topology.nodes.map((node) => node.name).join(', ')}`,
-    };
-  const stays = (end: Endpoint): boolean => typeof end.node !== 'string' || names.includes(end.node);
-  return {
-    ok: true,
-    topology: {
-      ...topology,
-      nodes: topology.nodes.filter((node) => names.includes(node.name)),
-      links: topology.links.filter((link) => link.endpoints.every(stays)),
-    },
-  };
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
   }
 }
