@@ -7,9 +7,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, createConnection } from 'node:net';
 import { dirname } from 'node:path';
 import { type ControlReply, type ControlRequest, controlHandler } from './handlers.ts';
+import { hostPort } from './host-port.ts';
 import type { StatusAnswer } from './schema.ts';
 import type { ControlSource } from './source.ts';
-import { hostPort } from './views.ts';
 
 export interface ControlServerOptions {
   readonly source: ControlSource;
