@@ -1,7 +1,7 @@
 // The daemon: where the real implementations meet, and the only subscription. Opens the kernel, the control socket and the
 // datastore, and from then on carries every desired state to the speaker. Ends on SIGTERM or SIGINT.
 
-import { type Address, Speaker } from 'bgp-utils';
+import { type Address, type Output, Speaker } from 'bgp-utils';
 import type { Subscription } from 'rxjs';
 import { version } from '../package.json';
 import type { RunConfig } from './config/config.ts';
@@ -18,6 +18,7 @@ import { guardIsolation } from './desired/isolation.ts';
 import { fixedRoutes, kernelRoute } from './desired/kernel.ts';
 import { desiredStates, openDatastore } from './desired/pipeline.ts';
 import { NOTHING_APPLIED, reconcile } from './desired/reconcile.ts';
+import { restoredRoutes } from './desired/restored.ts';
 import { withWorkloads } from './desired/workload-routes.ts';
 import { controlSource } from './facts.ts';
 import { FibSync } from './fib/sync.ts';
@@ -123,7 +124,7 @@ class Daemon {
         this.events.count(event);
         log.event(event);
       },
-      onConverged: ({ waitedFor, gaveUpOn }) => log.info('first tables complete', { waitedFor, gaveUpOn }),
+      onConverged: (output) => this.converged(output),
     });
     this.drain = new Drain({
       now: clock.now,
@@ -222,6 +223,14 @@ class Daemon {
       revision: desired.revision,
       inputs: inputs.map(({ type }) => type),
     });
+  }
+
+  /** What is left of an earlier run goes soon, unless the speaker wants it: nobody may be there who could have told it. */
+  private converged({ waitedFor, gaveUpOn }: Output & { type: 'Converged' }): void {
+    this.log.info('first tables complete', { waitedFor, gaveUpOn });
+    if (!(this.plane instanceof KernelPlane)) return;
+    const routes = restoredRoutes(this.plane.leftovers());
+    if (routes.length > 0) this.loop.feed({ type: 'Restore', routes });
   }
 
   private applyDrain(): void {

@@ -138,6 +138,7 @@ function statusFacts(parts: Parts): StatusFacts {
     speaker: speaker.counts(),
     drain: parts.drain.facts(),
     originCheck: originMode(desired),
+    failStatic: desired?.speaker?.failStatic === true,
     kernel: kernelFacts(parts),
     listening: tcp.listening().map(({ spec, error }) => ({
       address: spec.address ?? (spec.family === 'ipv4' ? '0.0.0.0' : '::'),
@@ -152,7 +153,7 @@ function statusFacts(parts: Parts): StatusFacts {
 
 function originMode(desired: DesiredState | undefined): StatusFacts['originCheck'] {
   const check = desired?.speaker?.originCheck;
-  return check === undefined ? 'off' : check.enforce ? 'enforce' : 'report';
+  return check === undefined || check.silent === true ? 'off' : check.enforce ? 'enforce' : 'report';
 }
 
 function endpointsOf({ datastore }: RunConfig): readonly string[] {

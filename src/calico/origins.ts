@@ -27,14 +27,17 @@ const kept = new WeakMap<Snapshot['tables']['BlockAffinity'], Kept>();
 
 /**
  * Affinities in every state count: one that is pending or given up may have its route already, or still.
+ * @param mode  of the check. With `off` the table may still be needed.
+ * @param failStatic  routes that nobody vouches for any more are compared with it.
  * @param identifierOf  of a node without an IPv4 address.
  */
 export function originCheck(
   { snapshot, nodes, globalAs }: Cluster,
   mode: OriginMode,
+  failStatic: boolean,
   identifierOf: (node: string) => Address,
 ): OriginCheckConfig | undefined {
-  if (mode === 'off') return undefined;
+  if (mode === 'off' && !failStatic) return undefined;
   const { tables } = snapshot;
   let found = kept.get(tables.BlockAffinity);
   if (
@@ -58,7 +61,7 @@ export function originCheck(
     found = { tables, globalAs, holders };
     kept.set(tables.BlockAffinity, found);
   }
-  return { enforce: mode === 'enforce', ...found.holders };
+  return { enforce: mode === 'enforce', ...(mode === 'off' && { silent: true }), ...found.holders };
 }
 
 function blocksOf(snapshot: Snapshot): OriginBlock[] {

@@ -49,6 +49,13 @@ export function health(
       `the kernel refused ${facts.kernel.failed} route${facts.kernel.failed === 1 ? '' : 's'}${last}`,
     );
   }
+  const held = facts.speaker.held.ipv4 + facts.speaker.held.ipv6;
+  if (held > 0) {
+    const what = held === 1 ? 'route stays' : 'routes stay';
+    degraded.push(
+      `${held} ${what} in use although nobody is left who could tell them, as the datastore confirms them (fail static): see to the peers`,
+    );
+  }
   const { invalid } = facts.speaker.origins;
   if (invalid > 0) {
     const what = invalid === 1 ? 'route comes' : 'routes come';

@@ -27,6 +27,7 @@ function routeView(route: RouteView): RouteAnswer {
     multipath: route.multipath,
     valid: route.valid,
     stale: route.stale,
+    staleReason: route.staleReason ?? null,
     reason: route.reason ?? null,
     originCheck: route.origin?.state ?? null,
     originCheckReason: route.origin?.reason ?? null,

@@ -42,6 +42,8 @@ export interface StatusAnswer {
   readonly routes: Readonly<Record<Family, RouteCounts>>;
   readonly kernel: KernelSummary;
   readonly drain: DrainAnswer;
+  /** Routes that stay although nobody is left who could tell them. */
+  readonly failStatic: { readonly enabled: boolean; readonly routes: Readonly<Record<Family, number>> };
   /** Learned paths inside pools, by whether they come from the node that holds their block; see RouteAnswer. */
   readonly originCheck: {
     readonly mode: 'off' | 'report' | 'enforce';
@@ -176,6 +178,8 @@ export interface RouteAnswer {
   readonly multipath: boolean;
   readonly valid: boolean;
   readonly stale: boolean;
+  /** Why a stale route is kept: a restart, RFC 9494, or fail static; null where it is not stale. */
+  readonly staleReason: string | null;
   /** Why it is not best: the decision step, or the policy term. */
   readonly reason: string | null;
   /**

@@ -31,6 +31,8 @@ export interface StatusFacts {
   };
   readonly speaker: SpeakerCounts;
   readonly drain: DrainFacts;
+  /** Routes that the datastore confirms stay when nobody is left who could tell them. */
+  readonly failStatic: boolean;
   /** What becomes of routes whose origin is wrong. */
   readonly originCheck: 'off' | 'report' | 'enforce';
   readonly kernel: KernelFacts;

@@ -47,6 +47,7 @@ export function statusView(
     routes: facts.speaker.routes,
     kernel,
     drain: drainView(facts.drain, clocks),
+    failStatic: { enabled: facts.failStatic, routes: facts.speaker.held },
     originCheck: { mode: facts.originCheck, ...facts.speaker.origins },
     problems: facts.problems,
     control: server,

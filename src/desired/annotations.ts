@@ -180,6 +180,9 @@ const onOff = (name: string): Row<boolean> => ({
   parse: (text) => (text === 'on' ? true : text === 'off' ? false : undefined),
 });
 
+/** Routes that the datastore confirms stay when nobody is left who could tell them (docs/decisions/0030-fail-static.md). */
+export const FAIL_STATIC = onOff('mesos-bgp/fail-static');
+
 const ORIGIN_CHECKS = ['off', 'report', 'enforce'] as const;
 
 export const ORIGIN_CHECK: Row<(typeof ORIGIN_CHECKS)[number]> = {
@@ -203,7 +206,7 @@ const SETTINGS: readonly (readonly [Row<unknown>, readonly string[]])[] = [
   [LISTEN.ipv4, OF_THE_NODE],
   [LISTEN.ipv6, OF_THE_NODE],
   [MAX_PATHS, OF_THE_NODE],
-  [onOff('mesos-bgp/fail-static'), OF_THE_NODE],
+  [FAIL_STATIC, OF_THE_NODE],
   [ORIGIN_CHECK, OF_THE_NODE],
   [{ name: 'mesos-bgp/peer-range', accepts: 'a CIDR', parse: (text) => text }, ['BGPPeer']],
 ];

@@ -41,6 +41,7 @@ import {
   type Annotated,
   annotation,
   checkAnnotations,
+  FAIL_STATIC,
   LISTEN,
   MAX_PATHS,
   ORIGIN_CHECK,
@@ -241,19 +242,21 @@ const peerPlaces = (snapshot: Snapshot): Annotated[] =>
     annotations,
   }));
 
-const speakerConfig = (cluster: Cluster, bgpIdentifier: Address, report: Report): SpeakerConfig => ({
-  asNumber: cluster.myAs,
-  bgpIdentifier,
-  clusterId: cluster.me?.bgp?.routeReflectorClusterId,
-  restarting: false, // only the daemon knows
-  maxPaths: annotation(MAX_PATHS, places(cluster), DEFAULT_MAX_PATHS, report),
-  originCheck: originCheck(
-    cluster,
-    annotation(ORIGIN_CHECK, places(cluster), 'report', report),
-    hashedIdentifier,
-  ),
-  deferralSeconds: DEFERRAL_SECONDS,
-});
+function speakerConfig(cluster: Cluster, bgpIdentifier: Address, report: Report): SpeakerConfig {
+  const near = places(cluster);
+  const failStatic = annotation(FAIL_STATIC, near, true, report);
+  const mode = annotation(ORIGIN_CHECK, near, 'report', report);
+  return {
+    asNumber: cluster.myAs,
+    bgpIdentifier,
+    clusterId: cluster.me?.bgp?.routeReflectorClusterId,
+    restarting: false, // only the daemon knows
+    maxPaths: annotation(MAX_PATHS, near, DEFAULT_MAX_PATHS, report),
+    originCheck: originCheck(cluster, mode, failStatic, hashedIdentifier),
+    failStatic,
+    deferralSeconds: DEFERRAL_SECONDS,
+  };
+}
 
 /** A family without an address has no sessions, and no listener (data model 2.1). */
 function listenAddresses(cluster: Cluster, report: Report): DesiredState['listen'] {

@@ -139,6 +139,7 @@ export class PeerBuilder {
       longLivedStaleSeconds: annotation(LONG_LIVED_STALE_TIME, near, 0, this.#context.report),
       role: annotation(ROLE_SETTING, near, undefined, this.#context.report),
       maxPrefixes: annotation(MAX_PREFIXES, near, undefined, this.#context.report),
+      leaf: peer.type === 'workload',
       heldBack: password.heldBack,
     };
     const shown: ResolutionPeer = {

@@ -106,6 +106,16 @@ export function describeEvent(event: LogEvent): { readonly level: Level; readonl
         message: `graceful restart with ${event.peer}${family}: ${event.step}, ${event.routes} routes`,
       };
     }
+    case 'fail-static': {
+      const of = event.peer === undefined ? '' : ` of ${event.peer}`;
+      const why = event.reason === '' ? '' : `: ${event.reason}`;
+      const what = {
+        kept: `${event.routes} ${event.family} routes${of} stay, although nobody is left who could tell them${why}`,
+        removed: `${event.routes} ${event.family} routes${of} that had stayed are removed${why}`,
+        over: `${event.family} routes are all told by live peers again, or gone`,
+      }[event.step];
+      return { level: event.step === 'kept' ? 'warn' : 'info', message: `fail static: ${what}` };
+    }
     case 'max-prefixes': {
       const { peer, family, received, limit } = event;
       return {

@@ -236,6 +236,12 @@ export const METRICS: readonly Metric[] = [
     ({ status }) => ORIGIN_STATES.map((state) => [{ state }, status.speaker.origins[state]]),
   ),
 
+  gauge(
+    'rib_fail_static_routes',
+    'Paths that stay although nobody is left who could tell them, as the datastore confirms them.',
+    ({ status }) => FAMILIES.map((family) => [{ family }, status.speaker.held[family]]),
+  ),
+
   gauge('fib_in_step', 'The kernel has what is wanted. 1 with --kernel none.', ({ status }) =>
     one(status.kernel.inStep),
   ),

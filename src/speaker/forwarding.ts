@@ -2,7 +2,7 @@
 // sets (which pools, which metric) and on to the FIB. A new rule is applied to all routes again.
 
 import type { Address, ForwardingRoute, Prefix, PrefixId, PrefixTable } from 'bgp-utils';
-import type { FibRoute } from '../fib/fib.ts';
+import type { FibRoute, FibView } from '../fib/fib.ts';
 import type { FibSync } from '../fib/sync.ts';
 import type { ForwardingPlane } from './loop.ts';
 
@@ -54,6 +54,11 @@ export class KernelPlane implements ForwardingPlane {
 
   flush(): void {
     this.fib.flush();
+  }
+
+  /** What an earlier run left, and nobody wants until now. */
+  leftovers(): FibView['present'] {
+    return this.fib.view().flatMap(({ state, present }) => (state === 'adopted' ? present : []));
   }
 
   sweep(): void {

@@ -93,6 +93,8 @@ export class Bench {
   /** All messages that were sent on a connection, also the last ones before it was closed. */
   readonly sent = new Map<ConnectionId, Message[]>();
   readonly forwarding = new Map<Prefix, ForwardingRoute>();
+  /** Prefixes that lost their way of forwarding, since the last `clear`. */
+  unforwarded: Prefix[] = [];
   /** Whether the kernel answers for next hops at once, and all resolve. */
   answers = true;
   /** What messages on a connection mean: LOCAL_PREF is for internal sessions only. */
@@ -134,6 +136,7 @@ export class Bench {
 
   clear(): void {
     this.outputs = [];
+    this.unforwarded = [];
     for (const messages of this.sent.values()) messages.length = 0;
   }
 
@@ -286,8 +289,10 @@ export class Bench {
         return;
       case 'Forward':
         return this.speaker.forward((prefixes, id, route) => {
-          if (route === undefined) this.forwarding.delete(prefixes.prefix(id));
-          else this.forwarding.set(prefixes.prefix(id), route);
+          if (route === undefined) {
+            this.forwarding.delete(prefixes.prefix(id));
+            this.unforwarded.push(prefixes.prefix(id));
+          } else this.forwarding.set(prefixes.prefix(id), route);
         });
     }
   }

@@ -134,11 +134,13 @@ export function statusFacts(changes: Partial<StatusFacts> = {}): StatusFacts {
     speaker: {
       peers: 1,
       established: 1,
+      held: { ipv4: 0, ipv6: 0 },
       origins: { valid: 2, unknown: 1, invalid: 0 },
       routes: { ipv4: counts, ipv6: counts },
     },
     kernel: { mode: 'netlink', inStep: true, installed: 12, pending: 0, failed: 0, lastError: undefined },
     originCheck: 'report',
+    failStatic: true,
     drain: { state: 'off', since: undefined, waitingFor: [] },
     listening: [{ address: '10.0.0.1', port: 179, error: undefined }],
     problems: 0,

@@ -27,6 +27,8 @@ export interface OriginBlock {
 export interface OriginCheckConfig {
   /** Invalid routes are not used; otherwise they are only shown and counted. */
   readonly enforce: boolean;
+  /** No route is judged: who holds what is only told for those that are kept (SpeakerConfig.failStatic); absent is no. */
+  readonly silent?: boolean;
   /** Routes outside are not judged. They may overlap. */
   readonly pools: readonly Prefix[];
   readonly blocks: readonly OriginBlock[];
@@ -144,6 +146,29 @@ export class OriginCheck {
     if (attributes.asPath.length > 0 && !this.madeIn(attributes, teller, holders))
       return unknown(`${teller.name} may have passed the route on`);
     return { state: 'invalid', reason: `${held}, and the route comes from ${teller.name}` };
+  }
+
+  /**
+   * A route that nobody vouches for any more: does the datastore? A node holds the block, and the route leads there: its next hop or its
+   * originator is that node, or it came through routers that are no nodes and put themselves in as next hop.
+   * @param throughRouters  the route may have; of a path that was received its AS_PATH tells.
+   */
+  confirms(
+    words: PrefixWords,
+    teller: Teller,
+    throughRouters = teller.attributes.asPath.length > 0,
+  ): boolean {
+    if (!this.covers(words)) return false;
+    const block = this.blocks[words.family].around(words);
+    if (block === undefined || !block.holders.some((name) => this.byName.has(name))) return false;
+    const { state } = this.judge(words, teller);
+    if (state !== 'unknown') return state === 'valid';
+    const single = words.length === FAMILY[words.family].addressBits;
+    return throughRouters && !(single && prefixLength(block.prefix) < words.length);
+  }
+
+  isNode(address: Address): boolean {
+    return this.byAddress.has(address);
   }
 
   /** The path is the node's AS and no more, and no holder is in that AS. */

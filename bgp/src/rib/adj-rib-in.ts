@@ -24,6 +24,7 @@ const LONG_LIVED = 2;
 /** Two bits for what the origin check said: 0 is that it did not judge. */
 const ORIGIN_SHIFT = 2;
 const ORIGIN_MASK = 3 << ORIGIN_SHIFT;
+const HELD = 16;
 const INITIAL = 64;
 
 /** As many as a column of 16 bits can tell apart. */
@@ -88,7 +89,7 @@ export class AdjRibIn {
     if (before !== NONE) this.pool.release(before as AttributesId);
     this.received[found] = received;
     this.accepted[found] = accepted;
-    this.flags[found] = this.flags[found]! & ~(STALE | LONG_LIVED);
+    this.flags[found] = this.flags[found]! & ~(STALE | LONG_LIVED | HELD);
     return before !== accepted || (wasStale && accepted !== NONE);
   }
 
@@ -154,6 +155,15 @@ export class AdjRibIn {
 
   isLongLived(path: PathId): boolean {
     return (this.flags[path]! & LONG_LIVED) !== 0;
+  }
+
+  /** Stale, and nobody is left who could send it again (fail static). */
+  markHeld(path: PathId): void {
+    this.flags[path] = this.flags[path]! | STALE | HELD;
+  }
+
+  isHeld(path: PathId): boolean {
+    return (this.flags[path]! & HELD) !== 0;
   }
 
   markStale(path: PathId): void {

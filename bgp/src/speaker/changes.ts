@@ -46,6 +46,7 @@ export const PEER_CHANGES = {
   connectRetrySeconds: IN_PLACE,
   connectRetryMaxSeconds: IN_PLACE,
   maxPrefixes: IN_PLACE,
+  leaf: IN_PLACE,
   range: IN_PLACE, // what it made follows it: dynamic-peers.ts
 } as const satisfies { readonly [S in Exclude<keyof PeerConfig, 'peer'>]-?: SettingChange };
 

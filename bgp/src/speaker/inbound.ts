@@ -26,7 +26,8 @@ import type { PathAttributes } from '../wire/attribute/path-attributes.ts';
 import { type NlriBlock, NlriCursor } from '../wire/nlri.ts';
 import type { PlainUpdate } from '../wire/plain-update.ts';
 import { Arrival, type ImportSide, whyUnusable } from './arrival.ts';
-import type { OriginatedRoute } from './input.ts';
+import { HeldRoutes, notAdvertised } from './held-routes.ts';
+import type { OriginatedRoute, RestoredRoute } from './input.ts';
 import { INVALID, NOT_JUDGED, Origins } from './origins.ts';
 
 /** Routes of one peer by what became of them. */
@@ -66,6 +67,8 @@ export class Inbound {
     | undefined;
   private readonly arrival: Arrival;
   readonly origins: Origins;
+  /** Those that nobody vouches for any more, and that stay all the same. */
+  readonly held: HeldRoutes;
   private readonly cursor = new NlriCursor();
   private readonly words: Mutable<PrefixWords>;
   /** Peers whose session is lost and whose paths go, slice by slice: with the pass over all paths after which they are gone. */
@@ -77,6 +80,15 @@ export class Inbound {
     const { prefixes, heard, nextHops } = options;
     this.adjRibIn = new AdjRibIn(prefixes, heard);
     this.origins = new Origins(options, this.adjRibIn);
+    this.held = new HeldRoutes({
+      adjRibIn: this.adjRibIn,
+      origins: this.origins,
+      heard,
+      touch: options.touch,
+      remove: (path) => this.remove(path),
+      leaves: (peer) => this.retiring.has(peer),
+      stale: (peer) => this.countOf(peer).stale++,
+    });
     this.arrival = new Arrival(heard, nextHops);
     this.words = { family: prefixes.family, length: 0, w0: 0, w1: 0, w2: 0, w3: 0 };
   }
@@ -143,6 +155,7 @@ export class Inbound {
       if (prefix === NONE) continue;
       const path = this.adjRibIn.find(prefix, from, cursor.pathId);
       if (path !== NONE) this.remove(path);
+      this.held.supersede(prefix); // who lives says that there is none
     }
   }
 
@@ -167,6 +180,18 @@ export class Inbound {
     this.originated.delete(id);
   }
 
+  /** A route that an earlier run left, where nobody tells of its prefix. */
+  restore(peer: PeerIndex, { prefix: text, nextHops, localPref }: RestoredRoute): void {
+    const { heard, prefixes } = this.options;
+    const known = prefixes.findPrefix(text);
+    if (known !== NONE && this.adjRibIn.first(known) !== NONE) return;
+    for (const [i, address] of nextHops.entries()) {
+      const set = heard.intern({ origin: 0, asPath: [], localPref, nextHop: { address } });
+      heard.retain(set);
+      this.store(this.countOf(peer), prefixes.addPrefix(text), peer, i + 1, set, set, NOT_JUDGED);
+    }
+  }
+
   /** The route to a prefix that is made here. */
   originatedAt(prefix: PrefixId): OriginatedRoute | undefined {
     return this.originated.get(prefix);
@@ -176,19 +201,20 @@ export class Inbound {
     return this.originated.size;
   }
 
-  /** All routes of the peer, or the stale ones, now. @returns how many went. */
-  removeAll(peer: PeerIndex, which: 'all' | 'stale'): number {
+  /** All routes of the peer, or the stale ones, now; what is held stays but with `all`. @returns how many went. */
+  removeAll(peer: PeerIndex, which: 'all' | 'stale' | 'not held'): number {
     let removed = 0;
     this.adjRibIn.forEachOfPeer(peer, (path) => {
       if (which === 'stale' && !this.adjRibIn.isStale(path)) return;
+      if (which !== 'all' && this.adjRibIn.isHeld(path)) return;
       this.remove(path);
       removed++;
     });
-    if (which === 'all') this.retiring.delete(peer);
+    if (which !== 'stale') this.retiring.delete(peer);
     return removed;
   }
 
-  /** All routes of the peer, in this turn and the next ones: a whole table does not hold up everybody else. */
+  /** All routes of the peer that are not held, in this turn and the next ones: a whole table does not hold up everybody else. */
   retire(peer: PeerIndex): void {
     if ((this.counts[peer]?.received ?? 0) === 0) return;
     this.retiring.set(peer, this.retirePass + (this.retireFrom === 0 ? 1 : 2));
@@ -196,14 +222,14 @@ export class Inbound {
 
   /** The peer is back: what is left of its earlier session goes at once. */
   settle(peer: PeerIndex): void {
-    if (this.retiring.has(peer)) this.removeAll(peer, 'all');
+    if (this.retiring.has(peer)) this.removeAll(peer, 'not held');
   }
 
   /** A slice of what `retire` left to do. */
   retireSlice(): void {
     if (this.retiring.size === 0) return;
     const next = this.adjRibIn.forEachFrom(this.retireFrom, RETIRE_SLICE, (path) => {
-      if (this.retiring.has(this.adjRibIn.peerOf(path))) this.remove(path);
+      if (this.retiring.has(this.adjRibIn.peerOf(path)) && !this.adjRibIn.isHeld(path)) this.remove(path);
     });
     this.retireFrom = next === NONE ? 0 : next;
     if (next !== NONE) return;
@@ -237,7 +263,7 @@ export class Inbound {
     const { heard, touch } = this.options;
     let kept = 0;
     this.adjRibIn.forEachOfPeer(peer, (path) => {
-      if (!this.adjRibIn.isStale(path)) return;
+      if (!this.adjRibIn.isStale(path) || this.adjRibIn.isHeld(path)) return;
       if (!mayBeLongLived(heard.attributes(this.adjRibIn.receivedOf(path)))) return this.remove(path);
       this.adjRibIn.markLongLived(path);
       kept++;
@@ -271,7 +297,8 @@ export class Inbound {
     const policy = this.arrival.prepare(from, received);
     const destination = isDestination(prefixes.words(prefix, this.words), prefixes.family);
     const imported = usable && destination ? this.imported(policy, prefix, received) : NONE;
-    const accepted = this.adjRibIn.isLongLived(path) ? this.longLived(imported) : imported;
+    let accepted = this.adjRibIn.isLongLived(path) ? this.changedForm(imported, longLivedStale) : imported;
+    if (this.adjRibIn.isHeld(path)) accepted = this.changedForm(accepted, notAdvertised);
     if (!this.adjRibIn.setAccepted(path, accepted)) return;
     this.countOf(from.peer).accepted += Number(accepted !== NONE) - Number(before);
     touch(prefix);
@@ -328,11 +355,14 @@ export class Inbound {
     this.origins.forget();
   }
 
-  /** The set as a long-lived stale route has it; takes over the use of the one given, and gives one of its own. */
-  private longLived(accepted: AttributesId | typeof NONE): AttributesId | typeof NONE {
+  /** The set as a route has it that is kept; takes over the use of the one given, and gives one of its own. */
+  private changedForm(
+    accepted: AttributesId | typeof NONE,
+    form: (attributes: PathAttributes) => PathAttributes,
+  ): AttributesId | typeof NONE {
     if (accepted === NONE) return NONE;
     const { heard } = this.options;
-    const set = heard.intern(longLivedStale(heard.attributes(accepted as AttributesId)));
+    const set = heard.intern(form(heard.attributes(accepted as AttributesId)));
     heard.release(accepted as AttributesId);
     return set;
   }
@@ -353,13 +383,16 @@ export class Inbound {
       counts.received++;
       adjRibIn.insert(prefix, peer, pathId, received, accepted);
       if (origin !== NOT_JUDGED) this.origins.set(adjRibIn.first(prefix), origin);
-      if (accepted !== NONE) this.options.touch(prefix);
-      return;
+      if (accepted === NONE) return;
+      this.options.touch(prefix);
+      return this.held.supersede(prefix);
     }
     if (adjRibIn.acceptedOf(path) !== NONE) counts.accepted--;
     if (adjRibIn.isStale(path)) counts.stale--;
+    this.held.forget(path);
     this.origins.set(path, origin);
     if (adjRibIn.replace(path, received, accepted)) this.options.touch(prefix);
+    if (accepted !== NONE) this.held.supersede(prefix);
   }
 
   private remove(path: PathId): void {
@@ -369,6 +402,7 @@ export class Inbound {
     counts.received--;
     if (adjRibIn.acceptedOf(path) !== NONE) counts.accepted--;
     if (adjRibIn.isStale(path)) counts.stale--;
+    this.held.forget(path);
     this.origins.set(path, NOT_JUDGED);
     this.options.touch(prefix); // before the path gives up its use of the prefix
     adjRibIn.remove(path);

@@ -32,6 +32,8 @@ export interface SpeakerConfig {
   readonly forwards?: boolean;
   /** Routes inside pools are judged by who holds their block; absent judges none. */
   readonly originCheck?: OriginCheckConfig | undefined;
+  /** Routes that the holders of `originCheck` confirm stay when nobody is left who could tell them (fail-static.ts); absent is no. */
+  readonly failStatic?: boolean;
   /** How long the start waits for peers that do not come up, before routes of an earlier run are given up. */
   readonly deferralSeconds: number;
 }
@@ -91,6 +93,8 @@ export interface PeerConfig {
   readonly maxPrefixes?: MaxPrefixes | undefined;
   /** Any peer from these addresses, in place of `address` and `port`: see dynamic-peers.ts. */
   readonly range?: Prefix | undefined;
+  /** It tells of itself alone, as a workload does: that it lives says nothing of what others told. */
+  readonly leaf?: boolean | undefined;
   /** A reason not to start: "password bgp/tor is missing". The peer is shown, and stays Idle. */
   readonly heldBack: string | undefined;
 }
@@ -107,6 +111,13 @@ export interface OriginatedRoute {
   readonly yieldsAbove?: number | undefined;
 }
 
+/** A route that an earlier run left in the kernel, and that no peer has told again. */
+export interface RestoredRoute {
+  readonly prefix: Prefix;
+  readonly nextHops: readonly Address[];
+  readonly localPref: number;
+}
+
 export type Input =
   | { readonly type: 'Configure'; readonly speaker: SpeakerConfig }
   | { readonly type: 'AddPeer'; readonly config: PeerConfig }
@@ -115,6 +126,8 @@ export type Input =
   | { readonly type: 'RemovePeer'; readonly peer: PeerId }
   | { readonly type: 'Originate'; readonly route: OriginatedRoute }
   | { readonly type: 'WithdrawOriginated'; readonly prefix: Prefix }
+  /** What is left of an earlier run, after Converged: where nobody speaks it stays as far as it is confirmed (fail-static.ts). */
+  | { readonly type: 'Restore'; readonly routes: readonly RestoredRoute[] }
   /** The answer to a Connect output. */
   | {
       readonly type: 'Connected';

@@ -65,6 +65,8 @@ export interface RouteView {
   /** Part of the equal-cost set in use. */
   readonly multipath: boolean;
   readonly stale: boolean;
+  /** Why it is kept although nobody tells it now; undefined where it is not stale. */
+  readonly staleReason?: string | undefined;
   readonly valid: boolean;
   /** What the origin check says; undefined where it does not judge. */
   readonly origin?: OriginVerdict | undefined;
@@ -75,6 +77,8 @@ export interface RouteView {
 export interface SpeakerCounts {
   readonly peers: number;
   readonly established: number;
+  /** Paths that nobody vouches for any more, and that stay all the same (fail static). */
+  readonly held: Readonly<Record<Family, number>>;
   /** Paths by what the origin check says of them. */
   readonly origins: Readonly<Record<OriginState, number>>;
   readonly routes: Readonly<Record<Family, { prefixes: number; paths: number; local: number }>>;

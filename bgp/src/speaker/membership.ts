@@ -2,19 +2,21 @@
 // and its routes, no more than it has to (changes.ts).
 
 import { ipv4ToNumber } from '../net/address.ts';
-import { FAMILIES } from '../net/family.ts';
-import { containsAddress } from '../net/prefix.ts';
+import { FAMILIES, type Family } from '../net/family.ts';
+import { containsAddress, familyOfPrefix } from '../net/prefix.ts';
 import { type Millis, NEVER } from '../net/time.ts';
 import { CompiledPolicies } from '../policy/compiled.ts';
 import { OriginCheck, type OriginCheckConfig } from '../policy/origin-check.ts';
+import { ACCEPT_ALL, REJECT_ALL } from '../policy/policy.ts';
 import { MAX_PEERS } from '../rib/adj-rib-in.ts';
+import { LOCAL_ADDRESS } from '../rib/loc-rib.ts';
 import type { PeerIndex } from '../route/route.ts';
-import { CEASE } from '../wire/constants.ts';
+import { AS_TRANS, CEASE } from '../wire/constants.ts';
 import { cease, type Notification } from '../wire/notification.ts';
 import { importDiffers, needsReset } from './changes.ts';
 import { DynamicPeers, isTemplate, madeFrom } from './dynamic-peers.ts';
 import { Deferral } from './graceful-restart.ts';
-import type { PeerConfig, PeerId, SpeakerConfig } from './input.ts';
+import type { PeerConfig, PeerId, RestoredRoute, SpeakerConfig } from './input.ts';
 import { Jitter } from './jitter.ts';
 import { Peer } from './peer.ts';
 import { Refreshes } from './refresh.ts';
@@ -25,6 +27,8 @@ export class Membership extends Sessions {
   private readonly policies = new CompiledPolicies();
   private freedIndexes: PeerIndex[] = [];
   private reusableIndexes: PeerIndex[] = [];
+  /** Configured no more; routes of theirs may be held. */
+  private readonly departed = new Set<PeerIndex>();
   protected readonly dynamic = new DynamicPeers();
 
   protected configure(next: SpeakerConfig, now: Millis): void {
@@ -50,15 +54,26 @@ export class Membership extends Sessions {
 
   /** Who holds what changed: each path that is judged in another way is let in or kept out accordingly. */
   private checkOrigins(config: OriginCheckConfig | undefined): void {
-    this.originCheck = config && new OriginCheck(config);
+    this.holders = config && new OriginCheck(config);
+    this.originCheck = config?.silent === true ? undefined : this.holders;
     const side = (index: PeerIndex) => this.byIndex[index] && this.importSide(this.byIndex[index]);
     for (const family of FAMILIES) this.routing[family].inbound.rejudge(side);
+    if (this.holders !== undefined) this.failStatic.rejudge(this.holders);
   }
 
   protected addPeer(config: PeerConfig, now: Millis): void {
     if (this.config === undefined) throw new Error('invariant: AddPeer before Configure');
     if (isTemplate(config)) return this.dynamic.configure(config);
     if (this.members.has(config.peer)) throw new Error(`invariant: peer ${config.peer} is added twice`);
+    const member = this.newMember(config, now);
+    this.members.set(config.peer, member);
+    this.deadlines.touch(member);
+    // A first start has nothing to keep, and waits for nobody.
+    if (this.config.restarting && config.heldBack === undefined)
+      this.deferral?.expect(config.peer, config.families);
+  }
+
+  private newMember(config: PeerConfig, now: Millis): Member {
     const index = this.reusableIndexes.pop() ?? (this.byIndex.length as PeerIndex);
     if (index >= MAX_PEERS) throw new Error(`invariant: more than ${MAX_PEERS} peers`);
     const member: Member = {
@@ -71,13 +86,9 @@ export class Membership extends Sessions {
       endOfRib: new Set(),
       nearLimit: new Set(),
     };
-    this.members.set(config.peer, member);
-    this.deadlines.touch(member);
     this.byIndex[index] = member;
     this.refreshFacts(member, undefined);
-    // A first start has nothing to keep, and waits for nobody.
-    if (this.config.restarting && config.heldBack === undefined)
-      this.deferral?.expect(config.peer, config.families);
+    return member;
   }
 
   private policiesOf(config: PeerConfig): Pick<Member, 'importPolicy' | 'exportPolicy'> {
@@ -103,13 +114,13 @@ export class Membership extends Sessions {
       this.deferral?.forget(config.peer);
       member.peer.lastError = config.heldBack;
       this.reset(member, CEASE.OTHER_CONFIGURATION_CHANGE, config.heldBack, now);
-      return this.stale.drop(member, config.heldBack);
+      return this.stale.drop(member, config.heldBack, now);
     }
     const reason = needsReset(before, config);
     if (reason !== undefined) {
       this.reset(member, CEASE.OTHER_CONFIGURATION_CHANGE, reason, now);
       // What was kept of an earlier session goes as well: it is judged by facts that hold no more.
-      this.stale.drop(member, reason);
+      this.stale.drop(member, reason, now);
       this.refreshFacts(member, undefined);
       return;
     }
@@ -129,15 +140,93 @@ export class Membership extends Sessions {
     if (member === undefined) return;
     this.dynamic.forget(id);
     member.peer.stop(cease(CEASE.PEER_DECONFIGURED, ''), NEVER, now);
-    member.retention = undefined;
-    for (const family of FAMILIES) this.routing[family].inbound.removeAll(member.index, 'all');
+    // Where no other peer speaks, what it told is needed until one does: who replaces a dead reflector removes it first.
+    this.stale.drop(member, 'the peer is removed', now);
+    for (const family of FAMILIES) this.routing[family].inbound.removeAll(member.index, 'not held');
     this.deferral?.forget(id);
     this.members.delete(id);
     this.deadlines.forget(member);
     this.changed = true;
     this.upBefore.delete(id);
-    this.byIndex[member.index] = undefined;
-    this.freedIndexes.push(member.index); // the tables may name it until the next flush
+    this.departed.add(member.index);
+  }
+
+  /** Gone are the peers that nothing is held of; the tables may name them until the next flush. */
+  protected forgetDeparted(): void {
+    for (const index of this.departed) {
+      if (FAMILIES.some((family) => this.routing[family].inbound.held.of(index) > 0)) continue;
+      for (const family of FAMILIES) this.routing[family].inbound.held.release(index);
+      this.departed.delete(index);
+      this.byIndex[index] = undefined;
+      this.freedIndexes.push(index);
+    }
+  }
+
+  /** What is left of an earlier run, and no peer has told again: it stays where nobody speaks. */
+  protected restore(routes: readonly RestoredRoute[], now: Millis): void {
+    const check = this.settings().failStatic === true ? this.holders : undefined;
+    if (check === undefined) return;
+    const silent = new Map<string, Member | undefined>();
+    for (const route of routes) {
+      const family = familyOfPrefix(route.prefix);
+      const kind = route.nextHops.some((hop) => check.isNode(hop)) ? 'internal' : 'external';
+      const key = `${family} ${kind}`;
+      if (!silent.has(key)) {
+        const stands = this.failStatic.isSilent(family, kind, now);
+        silent.set(key, stands ? this.earlierRun(family, kind, now) : undefined);
+      }
+      const member = silent.get(key);
+      if (member !== undefined) this.routing[family].inbound.restore(member.index, route);
+    }
+    for (const member of silent.values()) {
+      if (member === undefined) continue;
+      const [family] = member.peer.config.families;
+      const { inbound } = this.routing[family!];
+      const kept = inbound.held.hold(member.index, 'all', check);
+      inbound.removeAll(member.index, 'not held');
+      const { peer } = member.peer.config;
+      if (kept === 0) continue;
+      const event = {
+        event: 'fail-static' as const,
+        step: 'kept' as const,
+        peer,
+        family: family!,
+        routes: kept,
+      };
+      this.outputs.push({ type: 'Log', event: { ...event, reason: 'left by an earlier run' } });
+    }
+  }
+
+  /** Stands for the peers of an earlier run: it has no session, and goes with its last route. */
+  private earlierRun(family: Family, kind: 'internal' | 'external', now: Millis): Member {
+    const { asNumber } = this.settings();
+    const member = this.newMember(
+      {
+        peer: 'earlier-run' as PeerId,
+        address: LOCAL_ADDRESS,
+        port: 0,
+        localAddress: undefined,
+        localAs: asNumber,
+        remoteAs: kind === 'internal' ? asNumber : AS_TRANS,
+        families: [family],
+        passive: true,
+        holdTimeSeconds: 0,
+        keepaliveSeconds: undefined,
+        connectRetrySeconds: 1,
+        connectRetryMaxSeconds: 1,
+        gracefulRestartSeconds: 0,
+        routeReflectorClient: false,
+        nextHop: 'auto',
+        allowLocalAs: 0,
+        importPolicy: ACCEPT_ALL,
+        exportPolicy: REJECT_ALL,
+        heldBack: 'it ended before this run began',
+      },
+      now,
+    );
+    this.routing[family].inbound.held.ofEarlierRun(member.index);
+    this.departed.add(member.index);
+    return member;
   }
 
   /** A range of addresses, before or after the change: what it made follows it, where the range itself stays. */

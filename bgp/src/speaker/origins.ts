@@ -14,7 +14,9 @@ export class Origins {
   /** Paths by what is said of them. */
   readonly counts: Record<OriginState, number> = { valid: 0, unknown: 0, invalid: 0 };
   /** Who tells of the set that was judged last. */
-  private teller: { readonly set: AttributesId; readonly of: ReturnType<OriginCheck['teller']> } | undefined;
+  private teller:
+    | { readonly set: AttributesId; readonly by: OriginCheck; readonly of: ReturnType<OriginCheck['teller']> }
+    | undefined;
   private readonly words: Mutable<PrefixWords>;
 
   constructor(
@@ -34,8 +36,19 @@ export class Origins {
     const { heard, prefixes } = this.options;
     const words = prefixes.words(prefix, this.words);
     if (!check.covers(words)) return NOT_JUDGED;
-    if (this.teller?.set !== set) this.teller = { set, of: check.teller(heard.attributes(set)) };
+    if (this.teller?.set !== set || this.teller.by !== check)
+      this.teller = { set, by: check, of: check.teller(heard.attributes(set)) };
     return 1 + ORIGIN_STATES.indexOf(check.judge(words, this.teller.of).state);
+  }
+
+  /** The datastore says of a path that nobody vouches for any more that it leads where its block is. */
+  confirms(check: OriginCheck, path: PathId, throughRouters: boolean | undefined): boolean {
+    const { heard, prefixes } = this.options;
+    const set = this.adjRibIn.receivedOf(path);
+    if (this.teller?.set !== set || this.teller.by !== check)
+      this.teller = { set, by: check, of: check.teller(heard.attributes(set)) };
+    const words = prefixes.words(this.adjRibIn.prefixOf(path), this.words);
+    return check.confirms(words, this.teller.of, throughRouters);
   }
 
   keepsOut(origin: number): boolean {

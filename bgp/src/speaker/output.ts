@@ -68,6 +68,15 @@ export type LogEvent =
       readonly family: Family | undefined;
       readonly routes: number;
     }
+  /** Routes of peers that nobody can ask any more are kept, or go, or the last of them is gone. */
+  | {
+      readonly event: 'fail-static';
+      readonly step: 'kept' | 'removed' | 'over';
+      readonly peer: PeerId | undefined;
+      readonly family: Family;
+      readonly routes: number;
+      readonly reason: string;
+    }
   | {
       readonly event: 'max-prefixes';
       readonly peer: PeerId;

@@ -13,6 +13,7 @@ import {
   type AttributesId,
   type NextHopId,
   NONE,
+  type PathId,
   type PeerIndex,
   type PrefixId,
   type PrefixWords,
@@ -78,6 +79,7 @@ export class RouteViews {
         best,
         multipath: multipath && (decision?.multipath.length ?? 0) > 1,
         stale: adjRibIn.isStale(path),
+        staleReason: adjRibIn.isStale(path) ? this.whyStale(path) : undefined,
         origin: adjRibIn.originOf(path) === 0 ? undefined : this.origin(prefix, adjRibIn.receivedOf(path)),
         valid: best || removed !== undefined,
         reason: best
@@ -87,6 +89,14 @@ export class RouteViews {
       });
     }
     yield* views.sort((a, b) => Number(b.best) - Number(a.best) || Number(b.valid) - Number(a.valid));
+  }
+
+  private whyStale(path: PathId): string {
+    const { adjRibIn } = this.options.inbound;
+    if (adjRibIn.isHeld(path)) return 'fail static: the datastore confirms it, and nobody is left to ask';
+    return adjRibIn.isLongLived(path)
+      ? 'long-lived graceful restart (RFC 9494)'
+      : 'not told again yet since the session was lost or refreshed (RFC 4724, RFC 7313)';
   }
 
   private origin(prefix: PrefixId, received: AttributesId): OriginVerdict | undefined {

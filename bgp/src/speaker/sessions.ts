@@ -14,10 +14,12 @@ import { PlainUpdate } from '../wire/plain-update.ts';
 import type { RouteRefresh } from '../wire/route-refresh.ts';
 import type { Update } from '../wire/update.ts';
 import { Deadlines } from './deadlines.ts';
+import { FailStatic, sendsEndOfRib } from './fail-static.ts';
 import { type Deferral, retainOnLoss } from './graceful-restart.ts';
 import type { ConnectionId, PeerConfig, PeerId } from './input.ts';
 import { Jitter } from './jitter.ts';
 import { limitState, tooManyPrefixes } from './max-prefixes.ts';
+import type { Output } from './output.ts';
 import type { Peer } from './peer.ts';
 import type { PeerHost } from './peer-host.ts';
 import { StaleRoutes } from './stale-routes.ts';
@@ -25,10 +27,18 @@ import { type Member, Tables } from './tables.ts';
 
 export class Sessions extends Tables {
   private readonly plain = new PlainUpdate();
-  protected readonly stale = new StaleRoutes(this.routing, (output) => {
+  private readonly tablesChanged = (output: Output): void => {
     this.changed = true;
     this.outputs.push(output);
+  };
+  protected readonly failStatic = new FailStatic({
+    routing: this.routing,
+    members: () => this.members.values(),
+    byIndex: (index) => this.byIndex[index],
+    check: () => (this.config?.failStatic === true ? this.holders : undefined),
+    emit: this.tablesChanged,
   });
+  protected readonly stale = new StaleRoutes(this.routing, this.failStatic, this.tablesChanged);
   protected readonly deadlines = new Deadlines<Member>(({ peer, retention, refreshes }) =>
     Math.min(peer.deadline(), retention?.until ?? NEVER, refreshes.deadline),
   );
@@ -75,7 +85,7 @@ export class Sessions extends Tables {
     for (const family of FAMILIES) this.routing[family].inbound.settle(member.index);
     // Another speaker at the same address: what the earlier one said is nobody's any more.
     const before = this.facts[member.index]!.bgpIdentifier;
-    if (before !== agreed.remoteIdentifier) this.stale.drop(member, 'another BGP Identifier');
+    if (before !== agreed.remoteIdentifier) this.stale.drop(member, 'another BGP Identifier', now);
     this.refreshFacts(member, agreed);
     this.upBefore.add(member.peer.config.peer);
     this.deferral?.sessionUp(member.peer.config.peer, agreed, now);
@@ -88,7 +98,7 @@ export class Sessions extends Tables {
     this.deferral?.sessionDown(member.peer.config.peer);
     for (const family of FAMILIES) this.routing[family].exports.stopExport(member.index);
     // When we stop, the tables are not needed any more, and the kernel's routes stay.
-    if (!this.stopping) this.stale.lost(member, retainOnLoss(agreed, end, now));
+    if (!this.stopping) this.stale.lost(member, retainOnLoss(agreed, end, now), now);
     member.nearLimit.clear();
   }
 
@@ -196,7 +206,3 @@ export class Sessions extends Tables {
     };
   }
 }
-
-/** It has the capability, whether or not it restarts itself (RFC 4724 §3). */
-const sendsEndOfRib = ({ remoteCapabilities }: Negotiated): boolean =>
-  remoteCapabilities.some(({ name }) => name === 'GracefulRestart');

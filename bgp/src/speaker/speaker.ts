@@ -35,6 +35,8 @@ export class Speaker extends Membership {
         return this.routing[familyOfRoute(input.route.prefix)].originate(input.route);
       case 'WithdrawOriginated':
         return this.routing[familyOfRoute(input.prefix)].inbound.withdrawOriginated(input.prefix);
+      case 'Restore':
+        return this.restore(input.routes, now);
       case 'Connected':
         return this.peerOf(input.connection)?.connected(
           input.connection,
@@ -69,6 +71,8 @@ export class Speaker extends Membership {
   /** Intentions since the last call. Decides and packs what the inputs of this turn changed. */
   take(now: Millis): Output[] {
     this.removeEndedDynamic(now);
+    this.failStatic.review(now);
+    this.forgetDeparted();
     const changed = this.changed || this.hasBacklog;
     this.changed = false;
     if (changed) this.flush();
@@ -121,7 +125,7 @@ export class Speaker extends Membership {
   /** When a Tick is due; NEVER when nothing waits for time to pass. */
   nextDeadline(): Millis {
     if (this.hasBacklog) return 0;
-    return Math.min(this.deferral?.deadline() ?? NEVER, this.deadlines.next());
+    return Math.min(this.deferral?.deadline() ?? NEVER, this.deadlines.next(), this.failStatic.deadline());
   }
 
   // ── connections and sessions ───────────────────────────────────────────────────────────────────────────────────────

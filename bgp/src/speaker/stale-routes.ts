@@ -1,9 +1,11 @@
 // Routes that outlive what they came with: kept when the session is lost (RFC 4724, RFC 8538), kept longer as least preferred (RFC 9494),
-// and those that a route refresh has yet to confirm (RFC 7313). Here is what happens to them; for how long is graceful-restart.ts.
+// and those that a route refresh has yet to confirm (RFC 7313). Here is what happens to them; for how long is graceful-restart.ts, and
+// what stays all the same when nobody is left is fail-static.ts.
 
 import { FAMILIES, type Family } from '../net/family.ts';
 import type { Millis } from '../net/time.ts';
 import type { Negotiated } from '../session/negotiate.ts';
+import type { FailStatic } from './fail-static.ts';
 import { type Retention, retainAfterEndOfRib, retainOnReturn, retainOnTimeout } from './graceful-restart.ts';
 import type { Output } from './output.ts';
 import type { Routing } from './routing.ts';
@@ -13,14 +15,17 @@ export class StaleRoutes {
   /** @param emit  told what happened; every call means that tables have changed. */
   constructor(
     private readonly routing: Readonly<Record<Family, Routing>>,
+    private readonly failStatic: FailStatic,
     private readonly emit: (output: Output) => void,
   ) {}
 
   /** The session is lost. @param retention  what is kept of its routes; undefined is nothing. */
-  lost(member: Member, retention: Retention | undefined): void {
+  lost(member: Member, retention: Retention | undefined, now: Millis): void {
     for (const family of FAMILIES) {
       const { inbound } = this.routing[family];
-      if (retention?.families.includes(family)) {
+      const kept = retention?.families.includes(family) === true;
+      this.failStatic.hold(member, family, kept ? 'stale' : 'all', now);
+      if (kept) {
         // Stale from an earlier loss and not refreshed since: gone (RFC 4724 §4.2).
         inbound.removeAll(member.index, 'stale');
         this.log(member, 'routes kept', family, inbound.markStale(member.index));
@@ -35,7 +40,7 @@ export class StaleRoutes {
   returned(member: Member, agreed: Negotiated, now: Millis): void {
     if (member.retention === undefined) return;
     const { keep, drop } = retainOnReturn(member.retention, agreed, now);
-    for (const family of drop) this.remove(member, family, 'the peer lost its forwarding state');
+    for (const family of drop) this.giveUp(member, family, 'the peer lost its forwarding state', now);
     member.retention = keep;
   }
 
@@ -66,14 +71,14 @@ export class StaleRoutes {
   }
 
   /** Nothing is kept any more. */
-  drop(member: Member, why: string): void {
-    for (const family of member.retention?.families ?? []) this.remove(member, family, why);
+  drop(member: Member, why: string, now: Millis): void {
+    for (const family of member.retention?.families ?? []) this.giveUp(member, family, why, now);
     member.retention = undefined;
   }
 
   private timeOver(member: Member, now: Millis): void {
     const { keep, drop } = retainOnTimeout(member.retention!, now);
-    for (const family of drop) this.remove(member, family, 'restart time over');
+    for (const family of drop) this.giveUp(member, family, 'restart time over', now);
     const begins = member.retention?.longLivedSince === undefined;
     member.retention = keep;
     if (!begins) return;
@@ -81,6 +86,12 @@ export class StaleRoutes {
       const routes = this.routing[family].inbound.markLongLived(member.index);
       this.log(member, 'routes are long-lived stale (RFC 9494)', family, routes);
     }
+  }
+
+  /** The peer cannot vouch for them any more. */
+  private giveUp(member: Member, family: Family, why: string, now: Millis): void {
+    this.failStatic.hold(member, family, 'stale', now);
+    this.remove(member, family, why);
   }
 
   private remove(member: Member, family: Family, why: string): void {

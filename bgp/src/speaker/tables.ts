@@ -42,7 +42,10 @@ export interface Member {
 
 export class Tables {
   protected config: SpeakerConfig | undefined;
+  /** Judges routes. */
   protected originCheck: OriginCheck | undefined;
+  /** Who holds what, whether routes are judged or not. */
+  protected holders: OriginCheck | undefined;
   protected readonly members = new Map<PeerId, Member>();
   protected readonly byIndex: (Member | undefined)[] = [];
   protected readonly facts: PeerFacts[] = [];
@@ -95,7 +98,14 @@ export class Tables {
       unknown: v4.unknown + v6.unknown,
       invalid: v4.invalid + v6.invalid,
     };
-    return { peers: this.members.size, established, origins, routes: { ipv4: of('ipv4'), ipv6: of('ipv6') } };
+    const held = { ipv4: this.routing.ipv4.inbound.held.size, ipv6: this.routing.ipv6.inbound.held.size };
+    return {
+      peers: this.members.size,
+      established,
+      origins,
+      held,
+      routes: { ipv4: of('ipv4'), ipv6: of('ipv6') },
+    };
   }
 
   /**

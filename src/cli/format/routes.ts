@@ -8,7 +8,7 @@ const routeState = (route: RouteAnswer): Cell => {
   const words = [
     route.best ? 'best' : route.multipath ? 'multipath' : 'not best',
     ...(route.valid ? [] : ['invalid']),
-    ...(route.stale ? ['stale'] : []),
+    ...(route.stale ? [route.staleReason?.startsWith('fail static') ? 'stale (fail static)' : 'stale'] : []),
     ...(route.originCheck === 'invalid' ? ['wrong origin'] : []),
   ].join(', ');
   return {

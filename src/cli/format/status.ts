@@ -6,6 +6,7 @@ import { count, formatAge, hostPort, kernelLine, orDash } from './words.ts';
 
 export function formatStatus(status: StatusAnswer, terminal: Terminal): string {
   const { control, datastore, drain, kernel, originCheck, peers, routes } = status;
+  const held = status.failStatic.routes.ipv4 + status.failStatic.routes.ipv6;
   const identity =
     status.asNumber === null
       ? status.node
@@ -49,6 +50,14 @@ export function formatStatus(status: StatusAnswer, terminal: Terminal): string {
             [
               'Origins',
               `${originCheck.valid} valid, ${originCheck.unknown} unknown, ${originCheck.invalid} invalid (${originCheck.mode})`,
+            ] as const,
+          ]),
+      ...(held === 0
+        ? []
+        : [
+            [
+              'Fail static',
+              { text: `${count(held, 'route')} in use that nobody is left to tell`, colour: 'yellow' },
             ] as const,
           ]),
       ...(drain.since === null ? [] : [['Drain', drainCell(drain)] as const]),

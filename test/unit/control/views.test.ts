@@ -403,3 +403,23 @@ describe('the origin check', () => {
     expect(status.reasons).toContainEqual(expect.stringContaining(sentence));
   });
 });
+
+describe('fail static', () => {
+  it('says of a stale route why it is kept', () => {
+    const staleReason = 'fail static: the datastore confirms it, and nobody is left to ask';
+    const views = [{ ...routeView('10.65.0.0/26'), stale: true, staleReason }, routeView('10.66.0.0/26')];
+    const { routes } = routesView(views, { limit: 10, after: undefined });
+    expect(routes.map((route) => route.staleReason)).toEqual([staleReason, null]);
+  });
+
+  it.each([
+    [1, '1 route stays in use although nobody is left'],
+    [412, '412 routes stay in use although nobody is left'],
+  ])('that keeps %i degrades the status', (ipv4, sentence) => {
+    const held = { ipv4, ipv6: 0 };
+    const facts = statusFacts({ speaker: { ...statusFacts().speaker, held } });
+    const status = statusView(facts, [peerView('10.0.0.2')], server, clocks);
+    expect(status).toMatchObject({ health: 'degraded', failStatic: { enabled: true, routes: held } });
+    expect(status.reasons).toContainEqual(expect.stringContaining(sentence));
+  });
+});

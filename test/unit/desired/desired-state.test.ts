@@ -128,6 +128,7 @@ describe('the desired state of a node', () => {
       maxPaths: 16,
       originCheck: expect.objectContaining({ enforce: false }),
       deferralSeconds: 10,
+      failStatic: true,
     });
     expect(peers.map((peer) => [peer.peer, peer.families, peer.localAddress])).toEqual([
       ['10.0.0.2', ['ipv4'], '10.0.0.1'],

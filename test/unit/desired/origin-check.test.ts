@@ -66,12 +66,17 @@ describe('the origin check on learned routes', () => {
 });
 
 describe('the annotation mesos-bgp/origin-check', () => {
-  const modeOf = (mode?: string) => stateOf(cluster('a', mode), 'c').speaker?.originCheck;
+  const modeOf = (mode?: string, failStatic = 'on') => {
+    const { annotations, ...rest } = cluster('a', mode);
+    const all = { ...annotations, 'Node/c': { 'mesos-bgp/fail-static': failStatic } };
+    return stateOf({ ...rest, annotations: all }, 'c').speaker?.originCheck;
+  };
 
   it('is report unless told, and the others are as they say', () => {
     expect(modeOf()).toMatchObject({ enforce: false });
     expect(modeOf('enforce')).toMatchObject({ enforce: true });
-    expect(modeOf('off')).toBeUndefined();
+    expect(modeOf('off')).toMatchObject({ silent: true, enforce: false }); // fail static reads it
+    expect(modeOf('off', 'off')).toBeUndefined();
     expect(modeOf('maybe')).toMatchObject({ enforce: false });
   });
 

@@ -113,6 +113,21 @@ describe('what the speaker says', () => {
       'graceful restart with 10.0.0.2, ipv4: routes kept, 12 routes',
     ],
     [
+      { event: 'fail-static', step: 'kept', peer, family: 'ipv4', routes: 12, reason: '' },
+      'warn',
+      'fail static: 12 ipv4 routes of 10.0.0.2 stay, although nobody is left who could tell them',
+    ],
+    [
+      { event: 'fail-static', step: 'removed', peer, family: 'ipv4', routes: 3, reason: 'x' },
+      'info',
+      'fail static: 3 ipv4 routes of 10.0.0.2 that had stayed are removed: x',
+    ],
+    [
+      { event: 'fail-static', step: 'over', peer, family: 'ipv6', routes: 0, reason: '' },
+      'info',
+      'fail static: ipv6 routes are all told by live peers again, or gone',
+    ],
+    [
       { event: 'not-advertised', prefix: prefix('10.65.0.0/26'), reason: 'too long' },
       'warn',
       '10.65.0.0/26 is not advertised: too long',
