@@ -4,65 +4,20 @@
 import { TestBird } from '../support/bird.ts';
 import { kernelRoutes, TestDaemon } from '../support/daemon.ts';
 import { until } from '../support/etcd.ts';
-import { topologyFile, useLab } from '../support/lab.ts';
+import { useLab } from '../support/lab.ts';
+import { datastoreFlags, resource, segment } from '../support/segment.ts';
 
-const TOPOLOGY = `
-name: bird
-topology:
-  kinds:
-    linux: {image: "debian:12", network-mode: none}
-  nodes:
-    segment: {kind: bridge}
-    ours: {kind: linux, exec: [ip addr add 10.0.0.1/24 dev eth1, ip addr add fd00::1/64 dev eth1 nodad]}
-    mesh: {kind: linux, exec: [ip addr add 10.0.0.2/24 dev eth1, ip addr add fd00::2/64 dev eth1 nodad]}
-    tor: {kind: linux, exec: [ip addr add 10.0.0.254/24 dev eth1, ip addr add fd00::fe/64 dev eth1 nodad]}
-  links:
-    - endpoints: ["ours:eth1", "segment:s1"]
-    - endpoints: ["mesh:eth1", "segment:s2"]
-    - endpoints: ["tor:eth1", "segment:s3"]
-`;
-
-const CLUSTER = `
-apiVersion: projectcalico.org/v3
-kind: Node
-metadata: {name: ours}
-spec: {bgp: {ipv4Address: 10.0.0.1/24, ipv6Address: "fd00::1/64"}}
----
-apiVersion: projectcalico.org/v3
-kind: Node
-metadata: {name: mesh}
-spec: {bgp: {ipv4Address: 10.0.0.2/24, ipv6Address: "fd00::2/64"}}
----
-apiVersion: projectcalico.org/v3
-kind: BGPPeer
-metadata: {name: tor-v4}
-spec: {peerIP: 10.0.0.254, asNumber: 65001}
----
-apiVersion: projectcalico.org/v3
-kind: BGPPeer
-metadata: {name: tor-v6}
-spec: {node: ours, peerIP: "fd00::fe", asNumber: 65001}
----
-apiVersion: projectcalico.org/v3
-kind: IPPool
-metadata: {name: v4}
-spec: {cidr: 10.65.0.0/16}
----
-apiVersion: projectcalico.org/v3
-kind: IPPool
-metadata: {name: v6}
-spec: {cidr: "fd00:65::/112"}
----
-apiVersion: projectcalico.org/v3
-kind: BlockAffinity
-metadata: {name: a}
-spec: {cidr: 10.65.0.0/26, node: ours}
----
-apiVersion: projectcalico.org/v3
-kind: BlockAffinity
-metadata: {name: b}
-spec: {cidr: "fd00:65::/122", node: ours}
-`;
+const TOP_OF_RACK = 254;
+const CLUSTER = [
+  resource('Node', 'ours', { bgp: { ipv4Address: '10.0.0.1/24', ipv6Address: 'fd00::1/64' } }),
+  resource('Node', 'mesh', { bgp: { ipv4Address: '10.0.0.2/24', ipv6Address: 'fd00::2/64' } }),
+  resource('BGPPeer', 'tor-v4', { peerIP: '10.0.0.254', asNumber: 65001 }),
+  resource('BGPPeer', 'tor-v6', { node: 'ours', peerIP: 'fd00::fe', asNumber: 65001 }),
+  resource('IPPool', 'v4', { cidr: '10.65.0.0/16' }),
+  resource('IPPool', 'v6', { cidr: 'fd00:65::/112' }),
+  resource('BlockAffinity', 'a', { cidr: '10.65.0.0/26', node: 'ours' }),
+  resource('BlockAffinity', 'b', { cidr: 'fd00:65::/122', node: 'ours' }),
+];
 
 /** What calico/node's BIRD says: blocks as blackholes, graceful restart, next hop self. */
 const meshMember = `
@@ -94,7 +49,7 @@ protocol bgp ours6 from rack { neighbor fd00::1 as 64512; ipv6 { import all; exp
 `;
 
 describe('with BIRD 2 as mesh member and as top-of-rack router', () => {
-  const lab = useLab(topologyFile(TOPOLOGY, { 'cluster.yaml': CLUSTER }));
+  const lab = useLab(segment(['ours', 'mesh', { name: 'tor', number: TOP_OF_RACK }], CLUSTER));
   let ours: TestDaemon;
   let mesh: TestBird;
   let tor: TestBird;
@@ -102,8 +57,7 @@ describe('with BIRD 2 as mesh member and as top-of-rack router', () => {
   beforeAll(async () => {
     mesh = await TestBird.start(lab(), 'mesh', meshMember);
     tor = await TestBird.start(lab(), 'tor', topOfRack);
-    const file = lab().topologyFile.replace('test.clab.yml', 'cluster.yaml');
-    ours = TestDaemon.start(lab(), 'ours', {}, ['--datastore', `file:${file}`, '--http', 'off']);
+    ours = TestDaemon.start(lab(), 'ours', {}, datastoreFlags(lab().topologyFile));
     await ours.untilEstablished(4);
     for (const protocol of ['mesh4', 'mesh6']) await mesh.untilEstablished(protocol);
     for (const protocol of ['ours4', 'ours6']) await tor.untilEstablished(protocol);

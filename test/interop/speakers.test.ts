@@ -7,8 +7,9 @@ import { until } from '../support/etcd.ts';
 import { ExaBgp } from '../support/exabgp.ts';
 import { Frr } from '../support/frr.ts';
 import { GoBgp } from '../support/gobgp.ts';
-import { topologyFile, useLab } from '../support/lab.ts';
+import { useLab } from '../support/lab.ts';
 import { OpenBgpd } from '../support/openbgpd.ts';
+import { datastoreFlags, ours, resource, segment } from '../support/segment.ts';
 import {
   type Announcement,
   heardRoute,
@@ -48,78 +49,23 @@ const SPEAKERS: readonly Row[] = [
   { name: 'ExaBGP', start: ExaBgp.start, ...everything, helps: false },
 ];
 
-const TOPOLOGY = `
-name: speakers
-topology:
-  kinds:
-    linux: {image: "debian:12", network-mode: none}
-  nodes:
-    segment: {kind: bridge}
-    ours: {kind: linux, exec: [ip addr add 10.0.0.1/24 dev eth1, ip addr add fd00::1/64 dev eth1 nodad]}
-    inner: {kind: linux, exec: [ip addr add 10.0.0.2/24 dev eth1, ip addr add fd00::2/64 dev eth1 nodad]}
-    outer: {kind: linux, exec: [ip addr add 10.0.0.3/24 dev eth1, ip addr add fd00::3/64 dev eth1 nodad]}
-  links:
-    - endpoints: ["ours:eth1", "segment:s1"]
-    - endpoints: ["inner:eth1", "segment:s2"]
-    - endpoints: ["outer:eth1", "segment:s3"]
-`;
-
-const CLUSTER = `
-apiVersion: projectcalico.org/v3
-kind: Node
-metadata: {name: ours}
-spec: {bgp: {ipv4Address: 10.0.0.1/24, ipv6Address: "fd00::1/64"}}
----
-apiVersion: projectcalico.org/v3
-kind: BGPConfiguration
-metadata: {name: default}
-spec:
-  asNumber: 64512
-  nodeToNodeMeshEnabled: false
-  prefixAdvertisements:
-  - {cidr: 10.65.0.0/16, communities: ["64512:100", "64512:4294967295:2"]}
-  - {cidr: "fd00:65::/112", communities: ["64512:100", "64512:4294967295:2"]}
----
-apiVersion: projectcalico.org/v3
-kind: BGPPeer
-metadata: {name: inner-v4}
-spec: {peerIP: 10.0.0.2, asNumber: 64512}
----
-apiVersion: projectcalico.org/v3
-kind: BGPPeer
-metadata: {name: inner-v6}
-spec: {peerIP: "fd00::2", asNumber: 64512}
----
-apiVersion: projectcalico.org/v3
-kind: BGPPeer
-metadata: {name: outer-v4}
-spec: {peerIP: 10.0.0.3, asNumber: 65010}
----
-apiVersion: projectcalico.org/v3
-kind: BGPPeer
-metadata: {name: outer-v6}
-spec: {peerIP: "fd00::3", asNumber: 65010}
----
-apiVersion: projectcalico.org/v3
-kind: IPPool
-metadata: {name: v4}
-spec: {cidr: 10.64.0.0/14}
----
-apiVersion: projectcalico.org/v3
-kind: IPPool
-metadata: {name: v6}
-spec: {cidr: "fd00:65::/108"}
----
-apiVersion: projectcalico.org/v3
-kind: BlockAffinity
-metadata: {name: a}
-spec: {cidr: 10.65.0.0/26, node: ours}
----
-apiVersion: projectcalico.org/v3
-kind: BlockAffinity
-metadata: {name: b}
-spec: {cidr: "fd00:65::/122", node: ours}
-`;
+const communities = ['64512:100', '64512:4294967295:2'];
+const CLUSTER = [
+  ...ours(
+    64512,
+    {},
+    {
+      prefixAdvertisements: [
+        { cidr: '10.65.0.0/16', communities },
+        { cidr: 'fd00:65::/112', communities },
+      ],
+    },
+  ),
+  resource('BGPPeer', 'inner-v4', { peerIP: '10.0.0.2', asNumber: 64512 }),
+  resource('BGPPeer', 'inner-v6', { peerIP: 'fd00::2', asNumber: 64512 }),
+  resource('BGPPeer', 'outer-v4', { peerIP: '10.0.0.3', asNumber: 65010 }),
+  resource('BGPPeer', 'outer-v6', { peerIP: 'fd00::3', asNumber: 65010 }),
+];
 
 const OUR_BLOCKS = ['10.65.0.0/26', 'fd00:65::/122'] as const;
 const INNER_ROUTES = ['10.66.2.0/26', 'fd00:65::2:0/122'] as const;
@@ -136,30 +82,27 @@ const settings = (host: 2 | 3, asNumber: number, routes: readonly Announcement[]
 });
 
 describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }) => {
-  const lab = useLab(topologyFile(TOPOLOGY, { 'cluster.yaml': CLUSTER }));
+  const lab = useLab(segment(['ours', 'inner', 'outer'], CLUSTER));
   const routesOf = (prefixes: readonly string[]) => prefixes.map((prefix) => ({ prefix, ...ATTRIBUTES }));
   const innerSettings = settings(2, 64512, routesOf(INNER_ROUTES));
   const outerSettings = settings(3, 65010, routesOf(OUTER_ROUTES));
-  let ours: TestDaemon;
+  let daemon: TestDaemon;
   let inner: OtherSpeaker;
   let outer: OtherSpeaker;
 
-  const startOurs = () => {
-    const file = lab().topologyFile.replace('test.clab.yml', 'cluster.yaml');
-    return TestDaemon.start(lab(), 'ours', {}, ['--datastore', `file:${file}`, '--http', 'off']);
-  };
+  const startOurs = () => TestDaemon.start(lab(), 'ours', {}, datastoreFlags(lab().topologyFile));
 
   beforeAll(async () => {
     [inner, outer] = await Promise.all([
       start(lab(), 'inner', innerSettings),
       start(lab(), 'outer', outerSettings),
     ]);
-    ours = startOurs();
-    await ours.untilEstablished(4);
+    daemon = startOurs();
+    await daemon.untilEstablished(4);
   }, 90_000);
 
   it('agrees on internal and external sessions, in both families', async () => {
-    const sessions = (await ours.peers()).map(({ address, peerType, families }) => [
+    const sessions = (await daemon.peers()).map(({ address, peerType, families }) => [
       address,
       peerType,
       families,
@@ -178,7 +121,7 @@ describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }
     ['10.0.0.3', OUTER_ROUTES[0], '65010', null],
     ['fd00::3', OUTER_ROUTES[1], '65010', null],
   ])('hears from %s of %s with every attribute', async (from, prefix, asPath, localPref) => {
-    const received = async () => (await ours.routes(`?received=${from}&prefix=${prefix}`))[0];
+    const received = async () => (await daemon.routes(`?received=${from}&prefix=${prefix}`))[0];
     await until(async () => (await received()) !== undefined, `${prefix} from ${from}`);
     expect(await received()).toMatchObject({
       prefix,
@@ -203,10 +146,16 @@ describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }
       [INNER_ROUTES[1]]: 'via fd00::2 dev eth1',
       [OUTER_ROUTES[1]]: 'via fd00::3 dev eth1',
     };
-    await until(async () => Object.keys(await kernelRoutes(ours.node, 4)).length === 3, 'three IPv4 routes');
-    await until(async () => Object.keys(await kernelRoutes(ours.node, 6)).length === 3, 'three IPv6 routes');
-    expect(await kernelRoutes(ours.node, 4)).toEqual(v4);
-    expect(await kernelRoutes(ours.node, 6)).toEqual(v6);
+    await until(
+      async () => Object.keys(await kernelRoutes(daemon.node, 4)).length === 3,
+      'three IPv4 routes',
+    );
+    await until(
+      async () => Object.keys(await kernelRoutes(daemon.node, 6)).length === 3,
+      'three IPv6 routes',
+    );
+    expect(await kernelRoutes(daemon.node, 4)).toEqual(v4);
+    expect(await kernelRoutes(daemon.node, 6)).toEqual(v6);
   });
 
   it.each([
@@ -249,7 +198,7 @@ describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }
 
   it('gets all again when we ask, and sends all again when asked (RFC 2918)', async () => {
     const counters = async (address: string) => {
-      const peer = (await ours.peers()).find((each) => each.address === address)!;
+      const peer = (await daemon.peers()).find((each) => each.address === address)!;
       return { ...peer.counters, accepted: peer.routes.ipv4.accepted + peer.routes.ipv6.accepted };
     };
     for (const [speaker, address, own] of [
@@ -257,7 +206,7 @@ describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }
       [outer, 'fd00::3', 'fd00::1'],
     ] as const) {
       const before = await counters(address);
-      expect(await ours.command('clear', address, '--soft', 'in')).not.toMatch(/mesos-bgp:/);
+      expect(await daemon.command('clear', address, '--soft', 'in')).not.toMatch(/mesos-bgp:/);
       const answered = async () => (await counters(address)).updatesReceived > before.updatesReceived;
       if (resends) await until(answered, `${address} sends again`);
       const { updatesSent } = await counters(address);
@@ -276,7 +225,7 @@ describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }
       ['10.66.9.0/26', '10.0.0.2'],
       ['fd00:65::9:0/122', 'fd00::2'],
     ] as const) {
-      const kernel = async () => (await kernelRoutes(ours.node, prefix.includes(':') ? 6 : 4))[prefix];
+      const kernel = async () => (await kernelRoutes(daemon.node, prefix.includes(':') ? 6 : 4))[prefix];
       await inner.announce({ prefix });
       await until(async () => (await kernel()) === `via ${via} dev eth1`, `${prefix} is in our kernel`);
       await heardRoute(outer, prefix);
@@ -288,7 +237,7 @@ describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }
 
   const whileKept = async (prefix: string, scenario: () => Promise<void>) => {
     const gone: string[] = [];
-    const stop = ours.node.follow(['ip', 'monitor', 'route'], (line) => {
+    const stop = daemon.node.follow(['ip', 'monitor', 'route'], (line) => {
       if (line.startsWith(`Deleted ${prefix} `)) gone.push(line);
     });
     await scenario();
@@ -299,9 +248,9 @@ describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }
   if (restarts)
     it('keeps its routes while it restarts, and they are fresh after (RFC 4724)', () => {
       const prefix = INNER_ROUTES[0];
-      const stale = async () => (await ours.routes(`?prefix=${prefix}`))[0]?.stale;
+      const stale = async () => (await daemon.routes(`?prefix=${prefix}`))[0]?.stale;
       return whileKept(prefix, async () => {
-        const kernel = async () => (await kernelRoutes(ours.node, 4))[prefix];
+        const kernel = async () => (await kernelRoutes(daemon.node, 4))[prefix];
         await until(async () => (await kernel()) !== undefined, `${prefix} is in our kernel`);
         inner.process.kill('SIGKILL');
         await inner.process.waitForExit(5000);
@@ -312,7 +261,7 @@ describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }
         await cable.down();
         inner = await start(lab(), 'inner', innerSettings, true);
         await cable.up();
-        await ours.untilEstablished(4);
+        await daemon.untilEstablished(4);
         await until(async () => (await stale()) === false, `${prefix} is fresh again`, 30_000);
         await heardRoute(inner, OUR_BLOCKS[0]);
       });
@@ -329,12 +278,12 @@ describe.each(SPEAKERS)('with $name', ({ start, helps, restarts, resends, asks }
         }
       })();
       await whileKept(INNER_ROUTES[0], async () => {
-        await ours.stop('SIGTERM');
-        ours = startOurs();
-        await ours.untilEstablished(4);
+        await daemon.stop('SIGTERM');
+        daemon = startOurs();
+        await daemon.untilEstablished(4);
       });
       await until(
-        async () => (await ours.routes(`?received=10.0.0.3`)).every(({ stale }) => !stale),
+        async () => (await daemon.routes(`?received=10.0.0.3`)).every(({ stale }) => !stale),
         'all is fresh again',
       );
       restarting = false;

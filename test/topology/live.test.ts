@@ -9,24 +9,9 @@ import { openRelay, type Relay } from '../../src/lab/relay.ts';
 import { kernelRoutes, TestDaemon } from '../support/daemon.ts';
 import { until } from '../support/etcd.ts';
 import { TestEtcdCluster } from '../support/etcd-cluster.ts';
-import { topologyFile, useLab } from '../support/lab.ts';
+import { useLab } from '../support/lab.ts';
+import { segment } from '../support/segment.ts';
 import { outside } from '../support/speakers.ts';
-
-const TOPOLOGY = `
-name: live
-topology:
-  kinds:
-    linux: {image: "debian:12", network-mode: none}
-  nodes:
-    segment: {kind: bridge}
-    store: {kind: linux, exec: [ip addr add 10.0.0.10/24 dev eth1]}
-    host1: {kind: linux, exec: [ip addr add 10.0.0.1/24 dev eth1]}
-    host2: {kind: linux, exec: [ip addr add 10.0.0.2/24 dev eth1]}
-  links:
-    - endpoints: ["store:eth1", "segment:s0"]
-    - endpoints: ["host1:eth1", "segment:s1"]
-    - endpoints: ["host2:eth1", "segment:s2"]
-`;
 
 const HOSTS = ['host1', 'host2'] as const;
 const V3 = '/calico/resources/v3/projectcalico.org';
@@ -38,7 +23,7 @@ const config = (spec: object) =>
   [`${V3}/bgpconfigurations/default`, JSON.stringify({ kind: 'BGPConfiguration', spec })] as const;
 
 describe('a running network', () => {
-  const lab = useLab(topologyFile(TOPOLOGY));
+  const lab = useLab(segment([...HOSTS, { name: 'store', number: 10 }]));
   const daemons = new Map<string, TestDaemon>();
   const daemon = (host: string) => daemons.get(host)!;
   let cluster: TestEtcdCluster;
