@@ -13,6 +13,8 @@ export interface Limit {
   readonly growth: number;
   /** Of the median. */
   readonly share: number;
+  /** The first part of a life is not looked at: tables fill, code is compiled, and a heap finds its size. */
+  readonly warmUpSeconds: number;
 }
 
 export interface Trend {
@@ -26,9 +28,8 @@ export interface Trend {
 }
 
 const STRETCHES = 10;
-/** The first part of a life is not looked at: tables fill and code is compiled. */
+/** That much of a life at least is warming up. */
 const WARM_UP_SHARE = 0.25;
-const WARM_UP_SECONDS = 120;
 /** What is left must be as long as that. */
 export const SHORTEST_SECONDS = 240;
 const RISING = 0.6;
@@ -38,7 +39,7 @@ export function trend(points: readonly Point[], limit: Limit): Trend {
   const none: Trend = { verdict: 'too short', perHour: 0, growth: 0, tau: 0 };
   const first = points[0]?.atSeconds ?? 0;
   const last = points.at(-1)?.atSeconds ?? 0;
-  const from = first + Math.max(WARM_UP_SECONDS, (last - first) * WARM_UP_SHARE);
+  const from = first + Math.max(limit.warmUpSeconds, (last - first) * WARM_UP_SHARE);
   const span = last - from;
   if (span < SHORTEST_SECONDS) return none;
   const minima = lowest(points, from, span);

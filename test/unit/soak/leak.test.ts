@@ -1,6 +1,6 @@
 import { type Point, trend } from '../../soak/leak.ts';
 
-const LIMIT = { growth: 4, share: 0.08 };
+const LIMIT = { growth: 4, share: 0.08, warmUpSeconds: 600 };
 const HOUR = 3600;
 /** Every 10 s for so long. */
 const life = (seconds: number, valueAt: (at: number) => number): Point[] =>
@@ -23,7 +23,7 @@ describe('what a life of a process shows', () => {
     ['falls', life(HOUR, (at) => 50 - (at / HOUR) * 12), 'steady'],
     ['has one high plateau in between', life(HOUR, (at) => (at > 1500 && at < 2200 ? 60 : 30)), 'steady'],
     ['goes up by a step in the middle and stays', life(HOUR, (at) => (at > 1700 ? 40 : 30)), 'steady'],
-    ['rises, but is too young', life(300, (at) => 30 + at / 10), 'too short'],
+    ['rises, but is too young', life(800, (at) => 30 + at / 10), 'too short'],
     ['has no sample', [], 'too short'],
     ['has one sample', life(10, () => 30), 'too short'],
   ])('%s', (_, points, verdict) => {
@@ -32,7 +32,7 @@ describe('what a life of a process shows', () => {
 
   it('a leak of one descriptor a minute is found in ten minutes', () => {
     const files = life(600, (at) => 26 + Math.floor(at / 60) + (at % 50 === 0 ? 12 : 0));
-    const { verdict, perHour } = trend(files, { growth: 3, share: 0.05 });
+    const { verdict, perHour } = trend(files, { growth: 3, share: 0.05, warmUpSeconds: 120 });
     expect(verdict).toBe('grows');
     expect(perHour).toBeGreaterThan(45);
     expect(perHour).toBeLessThan(75);
