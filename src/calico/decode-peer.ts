@@ -2,12 +2,25 @@
 // or its AS number a session does harm, without itself it is just missing. A selector that does not parse is no reason:
 // it matches no node.
 
-import { familyOfAddress, isNoHost, type Prefix, parseAddress, parseNetwork } from 'bgp-utils';
+import {
+  type Address,
+  familyOfAddress,
+  isLinkLocal,
+  isNoHost,
+  type Prefix,
+  parseAddress,
+  parseNetwork,
+  parseScopedAddress,
+  withZone,
+  zoneOf,
+} from 'bgp-utils';
 import { type Fields, named, secret, shown } from './fields.ts';
 import type { BgpPeer, PeerAddress, Problem } from './resources.ts';
 
 /** The annotation that is a field of the resource: it stands in place of one. */
 const PEER_RANGE = 'mesos-bgp/peer-range';
+/** Where a link-local address stands without its interface, it is this one: calicoctl takes no `%` in `peerIP`. */
+const INTERFACE = 'mesos-bgp/interface';
 
 /** Calico has no limit of its own; this is its type's. */
 const MAX_ALLOWED_LOCAL_AS = 0x7fff_ffff;
@@ -20,7 +33,7 @@ export function bgpPeer(name: string, root: Fields, problems: readonly Problem[]
     ...names,
     node: spec.text('node'),
     nodeSelector: spec.text('nodeSelector'),
-    peerIP: peerIP === undefined ? undefined : peerAddress(spec, peerIP),
+    peerIP: peerIP === undefined ? undefined : peerAddress(spec, peerIP, names.annotations.get(INTERFACE)),
     peerRange: rangeOf(names.annotations.get(PEER_RANGE)),
     // 0 is what Go has in a field that was not set.
     asNumber: spec.raw('asNumber') === 0 ? undefined : spec.asNumber('asNumber'),
@@ -74,6 +87,8 @@ function contradictions(peer: BgpPeer, spec: Fields): void {
     spec.wrong('asNumber', 'is missing: localWorkloadSelector needs it');
   if (peer.reachableBy !== undefined && !spec.has('peerIP')) spec.wrong('reachableBy', 'needs peerIP');
   if (peer.reachableBy !== undefined && peer.peerIP !== undefined) {
+    if (zoneOf(peer.peerIP.address) !== undefined)
+      spec.wrong('reachableBy', `${peer.peerIP.address} is on the link: remove it`);
     if (familyOfAddress(peer.reachableBy) !== familyOfAddress(peer.peerIP.address))
       spec.wrong('reachableBy', `${peer.reachableBy} is not of the family of peerIP ${peer.peerIP.address}`);
   }
@@ -97,15 +112,26 @@ function range(peer: BgpPeer, root: Fields, spec: Fields): void {
     spec.wrong('asNumber', `is missing: the annotation ${PEER_RANGE} needs it`);
 }
 
-/** "10.0.0.1", "10.0.0.1:1790", "fd00::1", "[fd00::1]:1790". */
-function peerAddress(spec: Fields, text: string): PeerAddress | undefined {
+/** "10.0.0.1", "10.0.0.1:1790", "fd00::1", "[fd00::1]:1790", "fe80::1%eth0". @param zone  of a link-local one without. */
+function peerAddress(spec: Fields, text: string, zone: string | undefined): PeerAddress | undefined {
   const match = /^\[([^\]]*)\](?::([0-9]{1,5}))?$/.exec(text) ?? /^([0-9.]+)(?::([0-9]{1,5}))?$/.exec(text);
   const host = match?.[1] ?? text;
-  const address = parseAddress(host);
+  const address = hostAddress(host, zone?.trim());
   const port = match?.[2] === undefined ? undefined : Number(match[2]);
+  if (address === undefined && parseAddress(host) !== undefined)
+    return spec.wrong(
+      'peerIP',
+      `${shown(text)} says nothing without its interface: write it as ${host}%eth0, or put the annotation ${INTERFACE} beside it`,
+    );
   if (address === undefined || (port !== undefined && (port < 1 || port > 65535))) {
     return spec.wrong('peerIP', `${shown(text)} is not an IP address, IPv4:port or [IPv6]:port`);
   }
   if (isNoHost(address)) return spec.wrong('peerIP', `${address} is not the address of a host`);
   return { address, port, text: host };
+}
+
+function hostAddress(host: string, zone: string | undefined): Address | undefined {
+  const alone = parseAddress(host);
+  if (alone === undefined || !isLinkLocal(alone)) return parseScopedAddress(host);
+  return zone === undefined ? undefined : withZone(alone, zone);
 }

@@ -128,7 +128,7 @@ export const FIELD_TABLE = {
       'the peering is of the nodes whose labels match. Not together with `node`',
     ),
     'spec.peerIP': row(
-      '`IP`, `IPv4:port`, `[IPv6]:port`',
+      '`IP`, `IPv4:port`, `[IPv6]:port`; a link-local one with its interface, `fe80::1%eth0`',
       'see `peerSelector`',
       'address of the peer. Without a port: the listen port of the Node with that address and AS number, else 179',
     ),

@@ -2,7 +2,7 @@
 // computed apart, since a session carries one. Where Calico's result depends on the order of a random walk, or is a known
 // fault, the comment says what is done here instead. Filters go along by name; routes.ts and filters.ts make the policies.
 
-import { type Address, FAMILIES, type Family, familyOfAddress, type Prefix } from 'bgp-utils';
+import { type Address, FAMILIES, type Family, familyOfAddress, isLinkLocal, type Prefix } from 'bgp-utils';
 import { PeerEntries, type PeerEntry } from './peer-entries.ts';
 import type { BgpPeer, Problem, SecretKeyRef } from './resources.ts';
 import { addressOfNode, BGP_PORT, type Cluster } from './snapshot.ts';
@@ -26,6 +26,8 @@ export interface ResolvedPeer {
   readonly localAsNumber: number;
   readonly passive: boolean;
   readonly sourceAddress: Address | undefined;
+  /** Ours, on a session between link-local addresses, which has a source address of its own. */
+  readonly globalAddress?: Address | undefined;
   readonly routeReflectorClient: boolean;
   /** Ours, where the peer is our client. */
   readonly clusterId: Address | undefined;
@@ -157,7 +159,8 @@ function session(cluster: Cluster, entry: PeerEntry, family: Family, own: Addres
       entry.range !== undefined ||
       type === 'workload' ||
       (type === 'global' && entry.calicoNode && entry.address > own),
-    sourceAddress: peer.sourceAddress === 'None' ? undefined : own,
+    sourceAddress: peer.sourceAddress === 'None' || isLinkLocal(entry.address) ? undefined : own,
+    globalAddress: isLinkLocal(entry.address) ? own : undefined,
     routeReflectorClient: client,
     clusterId: client ? clusterId : undefined,
     nextHop: nextHopMode(peer, internal),

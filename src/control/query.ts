@@ -10,6 +10,7 @@ import {
   parseAddress,
   parseNetwork,
   parsePrefix,
+  parseScopedAddress,
   prefixLength,
 } from 'bgp-utils';
 import type { PageRequest } from './page.ts';
@@ -26,7 +27,7 @@ export function findPeer(
 ): { readonly peer: PeerView } | { readonly error: string } {
   const named = peers.find((peer) => peer.config.peer === text);
   if (named !== undefined) return { peer: named };
-  const address = parseAddress(text);
+  const address = parseScopedAddress(text);
   const matching = peers.filter((peer) => peer.config.address === address);
   if (matching.length === 1) return { peer: matching[0]! };
   const names = (list: readonly PeerView[]) => {

@@ -1,6 +1,6 @@
 // Routes as the control API shows them: of the Loc-RIB, and of the kernel. Pure.
 
-import type { AsPath, RouteView } from 'bgp-utils';
+import type { AsPath, NextHop, RouteView } from 'bgp-utils';
 import { compareText, type PageRequest, page } from './page.ts';
 import type { KernelAnswer, KernelRouteAnswer, KernelSummary, RouteAnswer, RoutesAnswer } from './schema.ts';
 import type { KernelFacts, KernelRouteFacts } from './source.ts';
@@ -31,8 +31,7 @@ function routeView(route: RouteView): RouteAnswer {
     reason: route.reason ?? null,
     originCheck: route.origin?.state ?? null,
     originCheckReason: route.origin?.reason ?? null,
-    nextHop: attributes.nextHop?.address ?? null,
-    nextHopLinkLocal: attributes.nextHop?.linkLocal ?? null,
+    ...nextHopView(attributes.nextHop),
     origin: (['igp', 'egp', 'incomplete'] as const)[attributes.origin],
     asPath: formatAsPath(attributes.asPath),
     asPathSegments: attributes.asPath,
@@ -51,6 +50,14 @@ function routeView(route: RouteView): RouteAnswer {
       value: Array.from(value, (octet) => octet.toString(16).padStart(2, '0')).join(''),
     })),
   };
+}
+
+/** A link-local one with its interface, where that is known. */
+function nextHopView(nextHop: NextHop | undefined): Pick<RouteAnswer, 'nextHop' | 'nextHopLinkLocal'> {
+  const { address, linkLocal, zone } = nextHop ?? {};
+  const scope = zone === undefined ? '' : `%${zone}`;
+  if (linkLocal !== undefined) return { nextHop: address ?? null, nextHopLinkLocal: `${linkLocal}${scope}` };
+  return { nextHop: address === undefined ? null : `${address}${scope}`, nextHopLinkLocal: null };
 }
 
 /** Sets in braces, confederation sequences in parentheses, confederation sets in brackets, as other speakers print them. */

@@ -4,6 +4,7 @@ import {
   type Address,
   type Family,
   familyOfAddress,
+  isLinkLocal,
   type PeerConfig,
   type PeerId,
   type Policy,
@@ -114,6 +115,7 @@ export class PeerBuilder {
       address: peer.address,
       port: peer.port,
       localAddress: sourceAddress,
+      ...(peer.globalAddress === undefined ? {} : { globalAddress: peer.globalAddress }),
       localAs: peer.localAsNumber,
       remoteAs: peer.asNumber,
       families: [family],
@@ -178,11 +180,15 @@ export class PeerBuilder {
   #sourceAddress(peer: ResolvedPeer, near: readonly Annotated[]): Address | undefined {
     const wanted = annotation(SOURCE_ADDRESS, near, undefined, this.#context.report);
     if (wanted === undefined || peer.type === 'workload') return peer.sourceAddress;
-    if (familyOfAddress(wanted) === peer.family) return wanted;
+    const linkLocal = isLinkLocal(peer.address);
+    if (familyOfAddress(wanted) === peer.family && !linkLocal) return wanted;
+    const why = linkLocal
+      ? `the session with ${peer.address} is between link-local addresses`
+      : `${wanted} is not of the family of the peer ${peer.address}`;
     this.#context.report({
       resource: peer.resource,
       field: `metadata.annotations[${SOURCE_ADDRESS.name}]`,
-      message: `${wanted} is not of the family of the peer ${peer.address}; it is ignored there`,
+      message: `${why}; it is ignored there`,
     });
     return peer.sourceAddress;
   }

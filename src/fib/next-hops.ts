@@ -1,7 +1,7 @@
 // The next hops of wanted routes: how each is reached, who uses it, and what a route through them looks like in the kernel.
 // Routes through the same lone next hop share one list.                                                          [hot]
 
-import type { Address } from 'bgp-utils';
+import { type Address, withoutZone } from 'bgp-utils';
 import type { KernelNextHop, NextHopResolution } from '../kernel/kernel.ts';
 import { type FibRoute, nextHopsOf } from './route.ts';
 
@@ -83,7 +83,7 @@ export class NextHopTable<User> {
         nextHops.push({ gateway: address, interface: tunnel, weight, onLink: true });
         continue;
       }
-      const gateway = resolution.gateway ?? address;
+      const gateway = resolution.gateway ?? withoutZone(address);
       // Two next hops may lie behind one router.
       if (nextHops.some((hop) => hop.gateway === gateway && hop.interface === resolution.interface)) continue;
       nextHops.push({ gateway, interface: resolution.interface, weight, onLink: false });

@@ -1,7 +1,7 @@
 // Routes by prefix, with longest match: what both kernels know of other programs' routes, to keep away from them and to
 // see how an address is reached without ours. Small (connected networks, static routes, containers), so plain maps do.
 
-import { type Address, FAMILY, familyOfAddress, type Prefix, prefixOf } from 'bgp-utils';
+import { type Address, FAMILY, familyOfAddress, type Prefix, prefixOf, zoneOf } from 'bgp-utils';
 import { type KernelRoute, type NextHopResolution, sameRoute, shownMetric } from './kernel.ts';
 
 export class RouteTable {
@@ -46,11 +46,14 @@ export class RouteTable {
     }
   }
 
-  /** The most specific route for an address; of several the one with the lowest metric. */
+  /** The most specific route for an address, on its link where it has one; of several the one with the lowest metric. */
   longestMatch(address: Address): KernelRoute | undefined {
+    const zone = zoneOf(address);
     for (let length: number = FAMILY[familyOfAddress(address)].addressBits; length >= 0; length--) {
-      const routes = this.#routes.get(prefixOf(address, length));
-      if (routes !== undefined) return routes.reduce((a, b) => (b.metric < a.metric ? b : a));
+      const all = this.#routes.get(prefixOf(address, length));
+      const routes = zone === undefined ? all : all?.filter((route) => isOnLink(route, zone));
+      if (routes !== undefined && routes.length > 0)
+        return routes.reduce((a, b) => (b.metric < a.metric ? b : a));
     }
     return undefined;
   }
@@ -59,6 +62,10 @@ export class RouteTable {
     for (const routes of this.#routes.values()) yield* routes;
   }
 }
+
+/** A link-local address is nowhere but on its link: no default route leads there. */
+const isOnLink = ({ nextHops }: KernelRoute, zone: string): boolean =>
+  nextHops.some((hop) => hop.gateway === undefined && hop.interface === zone);
 
 const same = (a: KernelRoute, b: KernelRoute): boolean => a.protocol === b.protocol && sameRoute(a, b);
 

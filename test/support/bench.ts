@@ -25,6 +25,7 @@ import {
   type PeerId,
   type Prefix,
   parseNetwork,
+  parseScopedAddress,
   prefix,
   prefixLength,
   Speaker,
@@ -143,15 +144,15 @@ export class Bench {
   // ── connections ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The peer opens one. */
-  accept(from: string): ConnectionId {
+  accept(from: string, localAddress = OWN): ConnectionId {
     const connection = this.speaker.newConnectionId();
     this.opened(connection, from);
     this.tell({
       type: 'Accepted',
       connection,
-      remoteAddress: address(from),
+      remoteAddress: parseScopedAddress(from) ?? address(from),
       remotePort: 40000 + connection,
-      localAddress: OWN,
+      localAddress,
       localPort: 179,
     });
     return connection;

@@ -111,7 +111,7 @@ const exported = (routes: readonly Announcement[], family: 4 | 6): string => {
 
 const neighborProtocol = (own: Settings, each: Neighbor, routes: readonly Announcement[]): string => `
 protocol bgp ${protocolOf(own, each)} {
-  local ${each.local} as ${own.asNumber};
+  local ${each.local.includes('%') ? '' : each.local} as ${own.asNumber};
   neighbor ${each.address} as ${each.asNumber};
   direct; graceful restart on; graceful restart time 60;
   connect delay time 1; connect retry time 1; error wait time 1, 2;

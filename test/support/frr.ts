@@ -20,10 +20,11 @@ const FOLDER = '/run/frr';
 /** Debian keeps the daemons out of the path: its openbgpd has a bgpd as well. */
 const PROGRAMS = '/usr/lib/frr';
 
-const neighbor = (own: Settings, { address, asNumber, local, ...rest }: Neighbor): string => {
+const neighbor = (own: Settings, { address: scoped, asNumber, local, ...rest }: Neighbor): string => {
+  const [address = '', zone] = scoped.split('%');
   const lines = [
     `remote-as ${asNumber}`,
-    `update-source ${local}`,
+    zone === undefined ? `update-source ${local}` : `interface ${zone}`,
     'timers connect 1',
     'advertisement-interval 0',
     ...(rest.password === undefined ? [] : [`password ${rest.password}`]),

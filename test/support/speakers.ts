@@ -18,7 +18,7 @@ export interface Settings {
 }
 
 export interface Neighbor {
-  /** The speaker's own. */
+  /** The speaker's own, with the interface behind a link-local one: `fe80::2%eth1`. */
   readonly local: string;
   readonly address: string;
   readonly asNumber: number;

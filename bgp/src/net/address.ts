@@ -33,8 +33,8 @@ export function parseScopedAddress(text: string): Address | undefined {
 export const withZone = (value: Address, zone: string): Address | undefined =>
   INTERFACE_NAME.test(zone) ? (`${value}%${zone}` as Address) : undefined;
 
-/** As Linux allows them: up to 15 octets, without slash, colon and white space. */
-const INTERFACE_NAME = /^(?!\.{1,2}$)[^\s/:%]{1,15}$/;
+/** As Linux allows them: up to 15 octets, without slash, colon and white space; ASCII, and no percent sign. */
+const INTERFACE_NAME = /^(?!\.{1,2}$)(?![^%]*[/:%])[!-~]{1,15}$/;
 
 /** The interface of a link-local address, by name. */
 export function zoneOf(value: Address): string | undefined {

@@ -4,6 +4,7 @@ import { type Address, isLinkLocal } from '../net/address.ts';
 import { isLongLivedStale } from '../route/long-lived.ts';
 import type { RouteSource } from '../route/route.ts';
 import { DEFAULT_LOCAL_PREF } from '../route/route.ts';
+import { offLink } from '../wire/attribute/link-scope.ts';
 import type { AsPath, NextHop, PathAttributes } from '../wire/attribute/path-attributes.ts';
 import { type Role, WELL_KNOWN_COMMUNITY } from '../wire/constants.ts';
 import { prependAsPath } from './actions.ts';
@@ -17,8 +18,10 @@ export interface Destination {
   readonly client: boolean;
   readonly clusterId: Address | undefined;
   readonly nextHop: 'auto' | 'self' | 'keep';
-  /** Our address on the session: what "self" means. */
+  /** Our address on the session, or that of this node where it is a link-local one: what "self" means. */
   readonly selfAddress: Address;
+  /** Ours on a session between link-local addresses: it goes along with "self" (RFC 2545 §3). */
+  readonly selfLinkLocal?: Address | undefined;
   /** Ours, on an external session that has one (RFC 9234). */
   readonly role?: Role | undefined;
   /** The peer has the capability of RFC 9494. */
@@ -94,11 +97,15 @@ function towardsInternal(
   return result;
 }
 
+/** This node as next hop. */
+export const selfOf = ({ selfAddress: address, selfLinkLocal: linkLocal }: Destination): NextHop =>
+  linkLocal === undefined ? { address } : { address, linkLocal };
+
 /** A link-local address means another host on another link: it goes on only where the operator says "keep" (RFC 2545 §3). */
 function internalNextHop(nextHop: NextHop | undefined, to: Destination): NextHop {
-  if (nextHop === undefined || to.nextHop === 'self') return { address: to.selfAddress };
-  if (to.nextHop === 'keep') return nextHop;
-  return { address: isLinkLocal(nextHop.address) ? to.selfAddress : nextHop.address };
+  if (nextHop === undefined || to.nextHop === 'self') return selfOf(to);
+  if (to.nextHop === 'keep') return offLink(nextHop);
+  return isLinkLocal(nextHop.address) ? selfOf(to) : { address: nextHop.address };
 }
 
 function towardsExternal(attributes: PathAttributes, source: RouteSource, to: Destination): PathAttributes {
@@ -107,7 +114,7 @@ function towardsExternal(attributes: PathAttributes, source: RouteSource, to: De
     ...sendable(attributes, to),
     localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF,
     asPath: prependAsPath(withoutConfederation(attributes.asPath), [to.localAs]), // §5.1.2
-    nextHop: keep ? attributes.nextHop! : { address: to.selfAddress }, // §5.1.3
+    nextHop: keep ? offLink(attributes.nextHop!) : selfOf(to), // §5.1.3
   };
   // §5.1.4: a MED that an external peer sent does not go on to other external peers.
   if (source.kind !== 'local') delete result.multiExitDisc;

@@ -4,6 +4,7 @@
 import type { Address } from '../net/address.ts';
 import { type AttributesId, DEFAULT_LOCAL_PREF } from '../route/route.ts';
 import { AttributeWalk, decodeCanonical, encodeCanonical } from '../wire/attribute/canonical.ts';
+import { forwardingAddress } from '../wire/attribute/link-scope.ts';
 import type { AsPath, PathAttributes } from '../wire/attribute/path-attributes.ts';
 import { EXTENDED_MESSAGE_OCTETS } from '../wire/context.ts';
 import { Writer } from '../wire/writer.ts';
@@ -94,7 +95,7 @@ export function attributeSet(id: AttributesId, attributes: PathAttributes): Attr
     ),
     neighborAs: neighborAs(attributes.asPath),
     multiExitDisc: attributes.multiExitDisc ?? 0,
-    nextHop: attributes.nextHop?.address,
+    nextHop: attributes.nextHop && forwardingAddress(attributes.nextHop),
   };
 }
 

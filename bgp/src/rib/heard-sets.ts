@@ -7,7 +7,8 @@
 
 import { addressFromOctets } from '../net/address.ts';
 import { type AttributesId, DEFAULT_LOCAL_PREF, type NextHopId, NONE } from '../route/route.ts';
-import { AttributeWalk, wordAt } from '../wire/attribute/canonical.ts';
+import { AttributeWalk, SCOPED_NEXT_HOP_OCTETS, scopedNextHop, wordAt } from '../wire/attribute/canonical.ts';
+import { forwardingAddress } from '../wire/attribute/link-scope.ts';
 import { ATTRIBUTE, WELL_KNOWN_COMMUNITY } from '../wire/constants.ts';
 import { AttributePool } from './attribute-pool.ts';
 import { grown } from './columns.ts';
@@ -92,9 +93,13 @@ export class HeardSets extends AttributePool {
     const { attribute } = this;
     attribute.reset(this.startOf(id), listEnd);
     while (attribute.next(octets)) this.read(id, octets, attribute);
-    if (this.nextHopOctetsOf(id) > 0)
-      this.nextHopIds[id] =
-        this.nextHops.retain(addressFromOctets(octets.subarray(listEnd, listEnd + 16))) + 1;
+    const nextHopOctets = this.nextHopOctetsOf(id);
+    if (nextHopOctets === 0) return;
+    const address =
+      nextHopOctets === SCOPED_NEXT_HOP_OCTETS
+        ? forwardingAddress(scopedNextHop(octets, listEnd))
+        : addressFromOctets(octets.subarray(listEnd, listEnd + 16));
+    this.nextHopIds[id] = this.nextHops.retain(address) + 1;
   }
 
   protected override removed(id: AttributesId): void {

@@ -23,6 +23,7 @@ import {
   type PrefixId,
   type RouteSource,
 } from '../route/route.ts';
+import { forwardingAddress } from '../wire/attribute/link-scope.ts';
 import { ATTRIBUTE } from '../wire/constants.ts';
 import type { AdjRibIn } from './adj-rib-in.ts';
 import { BestPath } from './best-path.ts';
@@ -274,7 +275,7 @@ export class LocRib {
     const rates = new Map<Address, number | undefined>();
     for (const path of paths) {
       const { nextHop, extendedCommunities } = pool.attributes(adjRibIn.acceptedOf(path) as AttributesId);
-      if (nextHop !== undefined) rates.set(nextHop.address, linkBandwidth(extendedCommunities));
+      if (nextHop !== undefined) rates.set(forwardingAddress(nextHop), linkBandwidth(extendedCommunities));
     }
     const nextHops = [...rates.keys()].sort(compareAddresses);
     const weights = weightsOf(nextHops.map((nextHop) => rates.get(nextHop)));

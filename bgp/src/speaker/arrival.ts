@@ -16,6 +16,8 @@ export interface ImportSide {
   readonly peer: PeerIndex;
   readonly source: RouteSource;
   readonly address: Address;
+  /** The interface of a session between link-local addresses. */
+  readonly zone?: string | undefined;
   readonly rules: ReceiveRules;
   readonly policy: CompiledPolicy;
 }

@@ -34,6 +34,7 @@ export const PEER_CHANGES = {
   enforceFirstAs: IN_AND_OUT,
   routeReflectorClient: IN_AND_OUT,
   nextHop: OUT,
+  globalAddress: IN_AND_OUT,
   port: NEXT,
   holdTimeSeconds: NEXT,
   keepaliveSeconds: NEXT,

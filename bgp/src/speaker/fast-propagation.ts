@@ -2,11 +2,12 @@
 // not ordinary (roles, confederations, extended communities that stay in the AS, a next hop of another family) is left to
 // propagation.ts, which is also the plain twin in tests.                                                       [hot]
 
-import { addressOctets, ipv4ToNumber } from '../net/address.ts';
-import type { Destination } from '../policy/propagation.ts';
+import { familyOfAddress, ipv4ToNumber } from '../net/address.ts';
+import { type Destination, selfOf } from '../policy/propagation.ts';
 import type { AttributePool } from '../rib/attribute-pool.ts';
 import { type AttributesId, DEFAULT_LOCAL_PREF, NONE, type RouteSource } from '../route/route.ts';
-import { AttributeWalk } from '../wire/attribute/canonical.ts';
+import { AttributeWalk, SCOPED_NEXT_HOP_OCTETS } from '../wire/attribute/canonical.ts';
+import { reachNextHop } from '../wire/attribute/mp-reach-nlri.ts';
 import { ATTRIBUTE, ATTRIBUTE_FLAG } from '../wire/constants.ts';
 import { Writer } from '../wire/writer.ts';
 
@@ -42,7 +43,7 @@ export class FastPropagation {
     this.target = {
       to,
       internal: to.peerType === 'internal',
-      self: addressOctets(to.selfAddress),
+      self: reachNextHop(familyOfAddress(to.selfAddress), selfOf(to)),
       clusterId: to.clusterId === undefined ? 0 : ipv4ToNumber(to.clusterId),
     };
   }
@@ -58,6 +59,7 @@ export class FastPropagation {
     const octets = this.heard.segmentOf(set);
     const listEnd = this.heard.listEndOf(set);
     const trailing = this.heard.nextHopOctetsOf(set);
+    if (trailing === SCOPED_NEXT_HOP_OCTETS) return NONE;
     if (internal && to.nextHop === 'auto' && trailing > 0 && this.hasLinkLocal(octets, listEnd, trailing))
       return NONE;
     const hasNextHop = trailing > 0 || this.heard.find(set, ATTRIBUTE.NEXT_HOP) !== undefined;
@@ -72,9 +74,9 @@ export class FastPropagation {
     if (keep && trailing > 0) {
       w.range(octets, listEnd, listEnd + trailing);
       nextHopOctets = trailing;
-    } else if (!keep && self.length === 16) {
-      w.range(self, 0, 16);
-      nextHopOctets = 16;
+    } else if (!keep && self.length > 4) {
+      w.range(self, 0, self.length);
+      nextHopOctets = self.length;
     }
     return this.told.internOctets(w.octets, 0, w.length, nextHopOctets);
   }

@@ -22,6 +22,8 @@ import {
   type PrefixId,
   type PrefixWords,
 } from '../route/route.ts';
+import { decodeCanonical } from '../wire/attribute/canonical.ts';
+import { onLink } from '../wire/attribute/link-scope.ts';
 import type { PathAttributes } from '../wire/attribute/path-attributes.ts';
 import { type NlriBlock, NlriCursor } from '../wire/nlri.ts';
 import type { PlainUpdate } from '../wire/plain-update.ts';
@@ -113,9 +115,21 @@ export class Inbound {
     const end = ipv4 ? update.nlriEnd : update.reachEnd;
     if (start === end) return;
     const { set, setStart, setEnd, nextHopOctets } = update;
-    const id = this.options.heard.internOctets(set, setStart, setEnd - setStart, nextHopOctets);
+    const id =
+      from.zone === undefined || nextHopOctets === 0
+        ? this.options.heard.internOctets(set, setStart, setEnd - setStart, nextHopOctets)
+        : this.internOnLink(set.subarray(setStart, setEnd), nextHopOctets, from.zone);
     cursor.resetRange(octets, start, end, addPath);
     this.arrive(from, id, cursor);
+  }
+
+  /** The same set by another link is another set: its next hop is another neighbor. */
+  private internOnLink(set: Uint8Array, nextHopOctets: number, zone: string): AttributesId {
+    const attributes = decodeCanonical(set, nextHopOctets);
+    const { nextHop } = attributes;
+    return this.options.heard.intern(
+      nextHop === undefined ? attributes : { ...attributes, nextHop: onLink(nextHop, zone) },
+    );
   }
 
   /**

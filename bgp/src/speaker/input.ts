@@ -53,6 +53,8 @@ export interface PeerConfig {
   readonly port: number;
   /** Bind to this address; undefined lets the system choose. */
   readonly localAddress: Address | undefined;
+  /** This node as next hop, where the session is between link-local addresses (RFC 2545 §3). */
+  readonly globalAddress?: Address | undefined;
   readonly localAs: number;
   readonly remoteAs: number;
   readonly families: readonly Family[];

@@ -7,6 +7,7 @@ import { type Millis, NEVER } from '../net/time.ts';
 import { received } from '../policy/propagation.ts';
 import type { End } from '../session/action.ts';
 import type { LocalOffer, Negotiated } from '../session/negotiate.ts';
+import { onLink } from '../wire/attribute/link-scope.ts';
 import { ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
 import type { WireContext } from '../wire/context.ts';
 import type { Message } from '../wire/message.ts';
@@ -136,7 +137,12 @@ export class Sessions extends Tables {
     for (const { nlri, nextHop } of update.announced) {
       const { inbound } = this.routing[nlri.family];
       if (update.treatAsWithdraw || update.attributes === undefined) inbound.withdraw(member.index, nlri);
-      else inbound.announce(from, nlri, received({ ...update.attributes, nextHop }, from.rules));
+      else
+        inbound.announce(
+          from,
+          nlri,
+          received({ ...update.attributes, nextHop: onLink(nextHop, from.zone) }, from.rules),
+        );
     }
     if (update.endOfRib !== undefined) this.endOfRib(member, update.endOfRib);
     if (update.announced.length > 0) this.checkMaxPrefixes(member, now);

@@ -2,11 +2,12 @@
 // the daemon ask to see. What changes it is speaker.ts.
 
 import type { Address } from '../net/address.ts';
-import { address, ipv4ToNumber } from '../net/address.ts';
+import { address, ipv4ToNumber, isLinkLocal, withoutZone, zoneOf } from '../net/address.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { CompiledPolicy } from '../policy/evaluate.ts';
 import type { OriginCheck } from '../policy/origin-check.ts';
+import type { Destination } from '../policy/propagation.ts';
 import { AttributePool } from '../rib/attribute-pool.ts';
 import { HeardSets } from '../rib/heard-sets.ts';
 import { LOCAL_ADDRESS, type PeerFacts } from '../rib/loc-rib.ts';
@@ -184,7 +185,7 @@ export class Tables {
       client: config.routeReflectorClient,
       clusterId: this.settings().clusterId,
       nextHop: config.nextHop,
-      selfAddress: line.localAddress ?? address('0.0.0.0'),
+      ...ownNextHop(line.localAddress ?? address('0.0.0.0'), config.globalAddress),
       role: config.localAs === config.remoteAs ? undefined : config.role?.role,
       longLived: agreed.gracefulRestart?.longLived !== undefined,
     };
@@ -200,11 +201,14 @@ export class Tables {
   protected newImportSide(member: Member): ImportSide {
     const { config, line } = member.peer;
     const { bgpIdentifier, clusterId } = this.settings();
-    const ownAddresses = new Set<Address>(line.localAddress === undefined ? [] : [line.localAddress]);
+    const { localAddress } = line;
+    const ownAddresses = new Set<Address>(localAddress && [localAddress, withoutZone(localAddress)]);
+    if (config.globalAddress !== undefined) ownAddresses.add(config.globalAddress);
     return {
       peer: member.index,
       source: this.facts[member.index]!.source,
       address: config.address,
+      zone: zoneOf(config.address),
       rules: {
         localAs: config.localAs,
         speakerAs: this.settings().asNumber,
@@ -285,4 +289,16 @@ export class Tables {
     routing.forEachPrefix((id) => all.push(id));
     yield* all;
   }
+}
+
+/** A link-local address is of no use beyond the link, so that the node's global one stands before it (RFC 2545 §3). */
+function ownNextHop(
+  local: Address,
+  globalAddress: Address | undefined,
+): Pick<Destination, 'selfAddress' | 'selfLinkLocal'> {
+  if (!isLinkLocal(local)) return { selfAddress: local };
+  const selfLinkLocal = withoutZone(local);
+  return globalAddress === undefined
+    ? { selfAddress: selfLinkLocal }
+    : { selfAddress: globalAddress, selfLinkLocal };
 }

@@ -7,7 +7,7 @@
 // is known up to that moment. What remains is another program's route that appears between the drain and the send in place
 // of one of ours that was just removed by hand; for new routes NLM_F_EXCL closes even that gap.
 
-import { type Address, FAMILIES, familyOfPrefix } from 'bgp-utils';
+import { type Address, FAMILIES, familyOfPrefix, zoneOf } from 'bgp-utils';
 import { readDatagrams } from '../../sys/datagrams.ts';
 import {
   AF,
@@ -169,6 +169,8 @@ class Rtnetlink implements Kernel {
 
   resolve(address: Address): Resolution {
     this.#drain();
+    if (zoneOf(address) !== undefined)
+      return { foreign: resolutionBy(this.#foreignMatch(address)), own: undefined };
     this.#writer.reset();
     const sequence = this.#sequence++;
     writeRouteLookup(this.#writer, address, sequence);

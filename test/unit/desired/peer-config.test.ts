@@ -210,6 +210,56 @@ describe('transport', () => {
     ]);
   });
 
+  describe('a link-local peer', () => {
+    const peerIn = (
+      peerIP: string,
+      annotations: Readonly<Record<string, string>> = {},
+      fields: object = {},
+    ) =>
+      stateOf(
+        {
+          nodes: { a: { v6: 'fd00::1/64', v4: '10.0.0.1' } },
+          peers: { p: { peerIP, asNumber: 1, ...fields } },
+          annotations: { 'BGPPeer/p': annotations },
+        },
+        'a',
+      );
+
+    it.each([
+      ['fe80::2%eth0', {}, 'fe80::2%eth0', 179],
+      ['[FE80::2%eth0]:1790', {}, '[fe80::2%eth0]:1790', 1790],
+      ['fe80::2', { 'mesos-bgp/interface': 'eth0' }, 'fe80::2%eth0', 179],
+    ])('%s %j', (peerIP, annotations, peer, port) => {
+      const state = peerIn(peerIP, annotations);
+      expect(state.resolution.problems).toEqual([]);
+      expect(state.peers).toMatchObject([
+        { peer, address: 'fe80::2%eth0', port, localAddress: undefined, globalAddress: 'fd00::1' },
+      ]);
+      expect(state.resolution.peers).toMatchObject([{ address: 'fe80::2%eth0', sourceAddress: null }]);
+    });
+
+    it('without its interface is refused, and told how to write it', () => {
+      const state = peerIn('fe80::2');
+      expect(state.peers).toEqual([]);
+      expect(state.resolution.problems).toMatchObject([
+        { field: 'spec.peerIP', message: expect.stringMatching(/write it as fe80::2%eth0/) },
+      ]);
+    });
+
+    it('is spoken to from our link-local address, whatever an annotation says', () => {
+      const state = peerIn('fe80::2%eth0', { 'mesos-bgp/source-address': 'fd00::9' });
+      expect(state.peers).toMatchObject([{ localAddress: undefined }]);
+      expect(state.resolution.problems).toMatchObject([
+        { message: 'the session with fe80::2%eth0 is between link-local addresses; it is ignored there' },
+      ]);
+    });
+
+    it('needs no gateway', () => {
+      const state = peerIn('fe80::2%eth0', {}, { reachableBy: 'fd00::254' });
+      expect(state.resolution.problems).toMatchObject([{ field: 'spec.reachableBy' }]);
+    });
+  });
+
   it('a restart time that does not fit into its twelve bits is cut, and told', () => {
     const state = stateOf(
       {

@@ -1,4 +1,4 @@
-import { address, prefix } from 'bgp-utils';
+import { address, parseScopedAddress, prefix } from 'bgp-utils';
 import { type KernelRoute, sameRoute } from '../../../src/kernel/kernel.ts';
 import { conflictMessage, RouteTable, resolutionBy } from '../../../src/kernel/route-table.ts';
 
@@ -26,6 +26,21 @@ const table = (...routes: KernelRoute[]): RouteTable => {
 };
 
 describe('RouteTable', () => {
+  it.each([
+    ['fe80::7%eth0', 'eth0'],
+    ['fe80::7%eth1', 'eth1'],
+    ['fe80::7%eth2', undefined], // a default route leads to no neighbor
+  ])('finds %s on its link alone', (text, by) => {
+    const made = table(
+      route('fe80::/64', 256, hop(undefined, 'eth0')),
+      route('fe80::/64', 256, hop(undefined, 'eth1')),
+      route('::/0', 1024, hop('fe80::1', 'eth2')),
+    );
+    const found = resolutionBy(made.longestMatch(parseScopedAddress(text)!));
+    if (by === undefined) expect(found).toEqual({ reachable: false, reason: 'no route' });
+    else expect(found).toMatchObject({ reachable: true, gateway: undefined, interface: by });
+  });
+
   it.each([
     ['10.1.2.3', '10.1.2.0/24'],
     ['10.1.3.3', '10.1.0.0/16'],

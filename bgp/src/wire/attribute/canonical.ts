@@ -1,10 +1,11 @@
 // The canonical octets of an attribute set: sets are equal exactly when these are. They are what goes to most peers, so a
 // set that came in this form is neither decoded nor encoded on its way through.
 //
-//   | attributes by ascending type code, AS numbers in four octets, shortest length form | next hop: 0, 16 or 32 octets |
+//   | attributes by ascending type code, AS numbers in four octets, shortest length form | next hop: 0, 16, 32 or 48 octets |
 //     └ with NEXT_HOP when the next hop is IPv4, never with MP_REACH_NLRI or MP_UNREACH_NLRI    └ when it is IPv6
 //
-// How many octets the next hop behind the list has is kept beside them. A set that no message holds (codec.ts, `finishAttribute`) has
+// Of 48 octets the last 16 are the name of the interface that a link-local next hop is reached by; its second address is always there
+// then. How many octets the next hop behind the list has is kept beside them. A set that no message holds (codec.ts, `finishAttribute`) has
 // such octets too, but cannot be decoded from them.
 
 import { type Address, addressFromOctets, addressOctets, familyOfAddress } from '../../net/address.ts';
@@ -34,9 +35,31 @@ export function encodeCanonical(w: Writer, attributes: PathAttributes): number {
   }
   encodeAttributes(w, attributes, CANONICAL_CONTEXT);
   w.bytes(addressOctets(nextHop.address));
-  if (nextHop.linkLocal === undefined) return 16;
-  w.bytes(addressOctets(nextHop.linkLocal));
-  return 32;
+  const { linkLocal, zone } = nextHop;
+  if (zone === undefined) {
+    if (linkLocal === undefined) return 16;
+    w.bytes(addressOctets(linkLocal));
+    return 32;
+  }
+  w.bytes(addressOctets(linkLocal ?? nextHop.address));
+  for (let i = 0; i < ZONE_OCTETS; i++) w.u8(i < zone.length ? zone.charCodeAt(i) : 0);
+  return SCOPED_NEXT_HOP_OCTETS;
+}
+
+/** A name of an interface, as long as Linux has them. */
+const ZONE_OCTETS = 16;
+
+/** Octets of a next hop with two addresses and an interface. */
+export const SCOPED_NEXT_HOP_OCTETS = 48;
+
+/** @param at  where such a next hop begins. */
+export function scopedNextHop(octets: Uint8Array, at: number): NextHop {
+  const first = addressFromOctets(octets.subarray(at, at + 16));
+  const linkLocal = addressFromOctets(octets.subarray(at + 16, at + 32));
+  let zone = '';
+  for (let i = at + 32; i < at + SCOPED_NEXT_HOP_OCTETS && octets[i] !== 0; i++)
+    zone += String.fromCharCode(octets[i]!);
+  return first === linkLocal ? { address: first, zone } : { address: first, linkLocal, zone };
 }
 
 /** @param octets  canonical, the last `nextHopOctets` of them the next hop. */
@@ -50,6 +73,7 @@ export function decodeCanonical(octets: Uint8Array, nextHopOctets: number): Path
 }
 
 function nextHopOf(octets: Uint8Array, end: number): NextHop | undefined {
+  if (octets.length === end + SCOPED_NEXT_HOP_OCTETS) return scopedNextHop(octets, end);
   if (octets.length > end) {
     const address = addressFromOctets(octets.subarray(end, end + 16));
     if (octets.length === end + 16) return { address };

@@ -20,6 +20,8 @@ export interface NextHop {
   readonly address: Address;
   /** The second address that an IPv6 next hop may carry (RFC 2545 §3). */
   readonly linkLocal?: Address;
+  /** Name of the interface that the link-local one is reached by, where the session is of that link: see link-scope.ts. */
+  readonly zone?: string;
 }
 
 export interface Aggregator {

@@ -12,6 +12,10 @@ import {
   isLinkLocal,
   isNoHost,
   parseAddress,
+  parseScopedAddress,
+  withoutZone,
+  withZone,
+  zoneOf,
 } from 'bgp-utils';
 import { formatHex } from 'bgp-utils/testing';
 
@@ -160,4 +164,39 @@ it.each([
   ['169.254.0.1', false],
 ])('%s is link-local: %p', (text, linkLocal) => {
   expect(isLinkLocal(address(text) as Address)).toBe(linkLocal);
+});
+
+describe('addresses with their link (RFC 4007 §11)', () => {
+  it.each([
+    ['fe80::1%eth0', 'fe80::1%eth0'],
+    ['FE80:0::1%eth0.7', 'fe80::1%eth0.7'],
+    ['fd00::1', 'fd00::1'],
+    ['10.0.0.1', '10.0.0.1'],
+    ['fe80::1', undefined],
+    ['fe80::1%', undefined],
+    ['fe80::1%a b', undefined],
+    ['fe80::1%a/b', undefined],
+    ['fe80::1%a:b', undefined],
+    ['fe80::1%a%b', undefined],
+    ['fe80::1%.', undefined],
+    ['fe80::1%..', undefined],
+    ['fe80::1%interface-of-16c', undefined],
+    ['fd00::1%eth0', undefined],
+    ['10.0.0.1%eth0', undefined],
+  ])('%s is %p', (text, scoped) => {
+    expect(parseScopedAddress(text)).toBe(scoped);
+    expect(parseAddress(text)).toBe(text.includes('%') ? undefined : scoped === undefined ? text : scoped);
+  });
+
+  it('have the octets of the address alone, and are told apart by the link', () => {
+    const scoped = withZone(address('fe80::1'), 'eth0')!;
+    expect(addressOctets(scoped)).toEqual(addressOctets(address('fe80::1')));
+    expect([withoutZone(scoped), zoneOf(scoped)]).toEqual(['fe80::1', 'eth0']);
+    expect([withoutZone(address('fd00::1')), zoneOf(address('fd00::1'))]).toEqual(['fd00::1', undefined]);
+    expect(isLinkLocal(scoped)).toBe(true);
+    const other = withZone(address('fe80::1'), 'eth1')!;
+    expect(Math.sign(compareAddresses(scoped, other))).toBe(-1);
+    expect(compareAddresses(scoped, scoped)).toBe(0);
+    expect(compareAddresses(withZone(address('fe80::2'), 'a')!, other)).toBeGreaterThan(0);
+  });
 });
