@@ -97,10 +97,15 @@ const hasBlackhole = ({ cidr, state }: Block): boolean => state !== 'pending' &&
 const programmed = ({ pools }: Cluster, prefix: Prefix): boolean =>
   pools.find(({ cidr }) => inside(cidr, prefix))?.vxlan !== true;
 
-/** 3.1: blackholes of own blocks, and routes to workloads. */
-function originated({ blocks }: Cluster, { workloads }: Picture, node: string): ReadonlySet<Prefix> {
-  const own = blocks.filter((block) => block.node === node && hasBlackhole(block));
-  return new Set([...own.map(({ cidr }) => cidr), ...(workloads.get(node) ?? [])]);
+/** 3.1: blackholes of own blocks, and routes to workloads; (ours) only inside pools and own blocks. */
+function originated({ blocks, pools }: Cluster, { workloads }: Picture, node: string): ReadonlySet<Prefix> {
+  const own = blocks.filter((block) => block.node === node);
+  const ranges = [...pools, ...own].map(({ cidr }) => cidr);
+  const inRange = (prefix: Prefix): boolean => ranges.some((range) => inside(range, prefix));
+  return new Set([
+    ...own.filter(hasBlackhole).map(({ cidr }) => cidr),
+    ...(workloads.get(node) ?? []).filter(inRange),
+  ]);
 }
 
 /** Nodes that get the route, by sessions that both ends have; an iBGP route goes on by reflection alone (RFC 4456). */

@@ -110,6 +110,15 @@ describe('what should be', () => {
     });
   });
 
+  it('an address outside of all pools and own blocks is told to nobody, though a filter accepts it', () => {
+    const accept = { exportV4: [{ action: 'Accept', matchOperator: 'In', cidr: '10.99.0.0/16' }] };
+    const resources = [peer('clients', { filters: ['churn'] }), filter(accept)];
+    const workloads = { host1: ['10.99.0.1/32' as Prefix] };
+    expect(kernels(expected(resources, workloads)).reflector1).toEqual({});
+    const claimed = kernels(expected([...resources, block('host1', '10.99.0.0/26', 'pending')], workloads));
+    expect(claimed.reflector1).toEqual({ '10.99.0.1/32': 'via 10.0.0.1' });
+  });
+
   it('sessions go to the reflectors, and to all hosts in a mesh', () => {
     const peers = (mesh: boolean) =>
       Object.fromEntries(expected([configuration({ nodeToNodeMeshEnabled: mesh })]).peers);
