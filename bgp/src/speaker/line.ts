@@ -3,6 +3,7 @@
 import type { Address } from '../net/address.ts';
 import { type Millis, NEVER } from '../net/time.ts';
 import { isDelayingOpen } from '../session/fsm.ts';
+import type { Negotiated } from '../session/negotiate.ts';
 import type { Session } from '../session/state.ts';
 import { INITIAL_CONTEXT, type WireContext } from '../wire/context.ts';
 import { Framer } from '../wire/framer.ts';
@@ -25,6 +26,8 @@ export interface Line {
   /** SendHoldTimer: since when octets have been waiting for the peer's TCP (RFC 9687). */
   sendHoldAt: Millis;
   remoteOpen: Open | undefined;
+  /** Its OPEN has come, and waits for that of the other connection: what would be in force. Nothing is read until then. */
+  undecided: Negotiated | undefined;
   localAddress: Address | undefined;
   localPort: number | undefined;
   remotePort: number | undefined;
@@ -44,6 +47,7 @@ export const newLine = (session: Session): Line => ({
   heardAt: NEVER,
   sendHoldAt: NEVER,
   remoteOpen: undefined,
+  undecided: undefined,
   localAddress: undefined,
   localPort: undefined,
   remotePort: undefined,

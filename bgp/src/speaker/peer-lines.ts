@@ -59,10 +59,12 @@ export abstract class PeerLines {
    * Ends the other connection where it has to give way (RFC 4271 §6.8). Both sides end the same one: the OPEN has told
    * who the peer is, so the other connection counts from OpenSent on, as the RFC allows. If it counted from OpenConfirm
    * only, one side could be Established on the connection that the other side ends.
-   * @returns whether this one has to give way.
+   * @returns whether this one has to give way: `undecided` while the other one has still to show that it lives. A peer that has just
+   *   closed it and keeps this one (OpenBGPD does so with its own attempt) would otherwise lose both, and be told a Cease, after
+   *   which it is idle for half a minute and more.
    */
-  protected collides(line: Line, agreed: Negotiated, now: Millis): boolean {
-    const other = line === this.primary ? this.rival : this.primary;
+  protected collides(line: Line, agreed: Negotiated, now: Millis): boolean | 'undecided' {
+    const other = this.otherThan(line);
     if (other === undefined) return false;
     if (other.session.state === 'Established') {
       // RFC 4724 §4.2: a peer that agreed to graceful restart and opens anew has restarted; the old connection is dead.
@@ -78,11 +80,16 @@ export abstract class PeerLines {
     }
     if (other.session.state !== 'OpenConfirm' && other.session.state !== 'OpenSent') return false;
     if (!this.survives(line, other, agreed)) {
+      if (other.session.state === 'OpenConfirm' || other.undecided !== undefined) return true;
       // Nothing is given up for a connection that may be dead.
-      return other.session.state === 'OpenConfirm' || isYoung(other, now);
+      if (isYoung(other, now)) return 'undecided';
     }
     this.happen(other, { type: 'OpenCollisionDump' }, now);
     return false;
+  }
+
+  protected otherThan(line: Line): Line | undefined {
+    return line === this.primary ? this.rival : this.primary;
   }
 
   private survives(line: Line, other: Line, agreed: Negotiated): boolean {
@@ -181,6 +188,7 @@ export abstract class PeerLines {
     line.connection = undefined;
     line.connected = false;
     line.control = [];
+    line.undecided = undefined;
     line.sendHoldAt = NEVER;
   }
 

@@ -15,7 +15,7 @@ import { cease, hardReset, type Notification } from '../wire/notification.ts';
 import type { Open } from '../wire/open.ts';
 import type { ConnectionId } from './input.ts';
 import type { SessionState } from './inspect.ts';
-import { awaitsOpen, contextOf, isYoung, type Line, newLine } from './line.ts';
+import { awaitsOpen, contextOf, isYoung, type Line, newLine, OPEN_EXPECTED_MS } from './line.ts';
 import { PeerLines } from './peer-lines.ts';
 
 /** RFC 9687 §5: the greater of 8 minutes and twice the hold time. */
@@ -28,6 +28,8 @@ const SEND_HOLD_MS = 480_000;
  */
 const REFUSED_AFTER_ERROR_MS = 500;
 const ERRORS_FORGIVEN = 3;
+
+const NOTHING = new Uint8Array(0);
 
 export class Peer extends PeerLines {
   /** We ended the session on purpose: nothing starts before. */
@@ -63,7 +65,9 @@ export class Peer extends PeerLines {
 
   deadline(): Millis {
     const of = (line: Line | undefined) =>
-      line === undefined ? NEVER : Math.min(sessionDeadline(line.session), line.sendHoldAt);
+      line === undefined
+        ? NEVER
+        : Math.min(sessionDeadline(line.session), line.sendHoldAt, this.decidesAt(line));
     return Math.min(of(this.primary), of(this.rival));
   }
 
@@ -77,6 +81,27 @@ export class Peer extends PeerLines {
       }
       const due = dueEvent(line.session, now);
       if (due !== undefined) this.happen(line, due, now);
+    }
+    this.decide(now);
+  }
+
+  /** When an OPEN that waits for that of the other connection waits no longer. */
+  private decidesAt(line: Line): Millis {
+    const other = line.undecided && this.otherThan(line);
+    return other === undefined ? NEVER : other.connectedAt + OPEN_EXPECTED_MS;
+  }
+
+  /** Something happened to one of two connections: an OPEN that waited for it can be answered. */
+  private decide(now: Millis): void {
+    for (const line of [this.primary, this.rival]) {
+      const agreed = line?.undecided;
+      const { connection } = line ?? {};
+      if (line === undefined || agreed === undefined || connection === undefined) continue;
+      const other = this.otherThan(line);
+      if (other?.session.state === 'OpenSent' && isYoung(other, now)) continue;
+      line.undecided = undefined;
+      this.opened(line, agreed, now);
+      this.received(connection, NOTHING, now); // what came behind the OPEN
     }
   }
 
@@ -163,12 +188,12 @@ export class Peer extends PeerLines {
     if (line === undefined) return;
     const { framer } = line;
     framer.push(octets);
-    while (line.connection === connection) {
+    while (line.connection === connection && line.undecided === undefined) {
       if (!framer.advance(contextOf(line).maxMessageOctets)) {
         const { failed } = framer;
         if (failed?.kind === 'error')
           this.happen(line, { type: 'BGPHeaderErr', notification: failed.error }, now);
-        return;
+        return this.decide(now);
       }
       this.counters.messagesReceived++;
       const { type, start, end } = framer;
@@ -178,6 +203,8 @@ export class Peer extends PeerLines {
       if (decoded.ok) this.message(line, decoded.message, now);
       else this.happen(line, errorEvent(decoded.error), now);
     }
+    if (line.undecided !== undefined) framer.own();
+    this.decide(now);
   }
 
   disconnected(connection: ConnectionId, reason: string, now: Millis): void {
@@ -185,6 +212,7 @@ export class Peer extends PeerLines {
     if (line === undefined) return;
     this.detach(line);
     this.happen(line, { type: 'TcpConnectionFails', reason }, now);
+    this.decide(now);
   }
 
   /** Ends every connection and starts again at `restartAt`, or with NEVER not at all. */
@@ -293,8 +321,13 @@ export class Peer extends PeerLines {
     line.remoteOpen = open;
     const agreed = negotiate(this.offer, open);
     if ('type' in agreed) return this.happen(line, { type: 'BGPOpenMsgErr', notification: agreed }, now);
-    if (this.collides(line, agreed, now)) return this.happen(line, { type: 'OpenCollisionDump' }, now);
-    this.happen(line, { type: 'BGPOpen', agreed }, now);
+    this.opened(line, agreed, now);
+  }
+
+  private opened(line: Line, agreed: Negotiated, now: Millis): void {
+    const collides = this.collides(line, agreed, now);
+    if (collides === 'undecided') line.undecided = agreed;
+    else this.happen(line, collides ? { type: 'OpenCollisionDump' } : { type: 'BGPOpen', agreed }, now);
   }
 
   protected override newConnection(): ConnectionId {

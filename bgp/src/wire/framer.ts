@@ -38,7 +38,7 @@ export class Framer {
   private have = 0;
   private failure: Framed | undefined;
 
-  /** @param octets  as they came; they must not change until `next` has returned undefined. */
+  /** @param octets  as they came; they must not change until `next` has returned undefined, or `own` was called. */
   push(octets: Uint8Array): void {
     const left = this.chunk.length - this.at;
     if (left === 0) {
@@ -50,6 +50,12 @@ export class Framer {
       joined.set(octets, left);
       this.chunk = joined;
     }
+    this.at = 0;
+  }
+
+  /** Whole messages that were not taken yet are, later: they are copied out of what was pushed. */
+  own(): void {
+    this.chunk = this.chunk.slice(this.at);
     this.at = 0;
   }
 

@@ -56,6 +56,57 @@ describe('two connections at once (RFC 4271 §6.8)', () => {
     expect(bench.view(PEER).lastError).toBeUndefined();
   });
 
+  it('the one that has to give way waits for the other’s OPEN, and wins when the peer has closed that one', () => {
+    const { bench, ours, theirs } = twoConnections();
+    const open = encodeMessage(
+      {
+        type: 'Open',
+        version: 4,
+        asNumber: 64512,
+        myAs: 64512,
+        holdTimeSeconds: 90,
+        bgpIdentifier: address(HIGHER),
+        capabilities: [{ name: 'Multiprotocol', afi: 1, safi: 1 }],
+      },
+      INITIAL_CONTEXT,
+    );
+    const keepAlive = encodeMessage({ type: 'KeepAlive' }, INITIAL_CONTEXT);
+    const read = new Uint8Array([...open, ...keepAlive]);
+    bench.received(ours, read);
+    read.fill(0); // the array that sockets read into is used again
+    expect([bench.state(PEER), bench.notifications(ours), bench.closed(ours)]).toEqual([
+      'OpenSent',
+      [],
+      undefined,
+    ]);
+    bench.disconnect(theirs);
+    expect(bench.state(PEER)).toBe('Established');
+    expect(bench.notifications(ours)).toEqual([]);
+  });
+
+  it('so it does where the other one shows no life for five seconds', () => {
+    const { bench, ours, theirs } = twoConnections();
+    bench.open(ours, HIGHER);
+    bench.pass(4_999);
+    expect(bench.closed(theirs)).toBeUndefined();
+    bench.pass(1);
+    bench.keepAlive(ours);
+    expect([bench.state(PEER), bench.notifications(ours), bench.notifications(theirs)]).toEqual([
+      'Established',
+      [],
+      [CEASED],
+    ]);
+  });
+
+  it('and its own end meanwhile leaves the other one', () => {
+    const { bench, ours, theirs } = twoConnections();
+    bench.open(ours, HIGHER);
+    bench.disconnect(ours);
+    bench.open(theirs, HIGHER);
+    bench.keepAlive(theirs);
+    expect([bench.state(PEER), bench.notifications(theirs)]).toEqual(['Established', []]);
+  });
+
   it('a connection that is still being opened ends when the other is Established', () => {
     const bench = new Bench({}, peerConfig(OWN, address(PEER)));
     bench.pass(0);
