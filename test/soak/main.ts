@@ -1,10 +1,10 @@
-// `npm run soak -- --minutes N`: arguments, privilege, Ctrl-C and exit code. What a run is: soak.ts.
+// `npm run soak -- --minutes N`: arguments and exit code. What a run is: soak.ts.
 
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Lab } from '../../src/lab/lab.ts';
-import { detectPrivilege, endUserNamespace, runInUserNamespace } from '../../src/lab/privilege.ts';
+import { runWithLabs } from '../../src/lab/program.ts';
 import { formatResult } from './report.ts';
 import { runSoak } from './soak.ts';
 
@@ -79,37 +79,24 @@ async function main(): Promise<number> {
     process.stderr.write(`soak: ${parsed.program} is not there: npm run build makes it\n`);
     return EXIT_USAGE;
   }
-  const privilege = detectPrivilege();
-  if (privilege.kind === 'user-namespace') return runInUserNamespace();
-  if (privilege.kind === 'none') {
-    process.stderr.write(`${privilege.message}\n`);
-    return 1;
-  }
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => {
-      if (!interrupted.signal.aborted) process.stderr.write('\ninterrupted: cleaning up …\n');
-      interrupted.abort();
-    });
-  process.stdout.on('error', () => interrupted.abort()); // `| head`
+  return runWithLabs((signal) => soak(parsed, signal));
+}
+
+async function soak(wanted: Arguments, signal: AbortSignal): Promise<number> {
   await removeOrphans();
-  const { seconds, seed, hosts, reflectors } = parsed;
+  const { seconds, seed, hosts, reflectors } = wanted;
   process.stdout.write(
     `${hosts} hosts and ${reflectors} reflectors for ${seconds / 60} min, seed ${seed}: npm run soak -- --minutes ${seconds / 60} --seed ${seed}\n`,
   );
-  try {
-    const result = await runSoak({
-      ...parsed,
-      name: `soak${process.pid}`,
-      signal: interrupted.signal,
-      print: (line) => process.stdout.write(`${line}\n`),
-    });
-    process.stdout.write(formatResult(result));
-    if (parsed.json !== undefined) writeFileSync(parsed.json, `${JSON.stringify(result)}\n`);
-    return result.interrupted ? EXIT_INTERRUPTED : result.ok ? 0 : 1;
-  } finally {
-    if (Lab.names().length === 0) endUserNamespace();
-  }
+  const result = await runSoak({
+    ...wanted,
+    name: `soak${process.pid}`,
+    signal,
+    print: (line) => process.stdout.write(`${line}\n`),
+  });
+  process.stdout.write(formatResult(result));
+  if (wanted.json !== undefined) writeFileSync(wanted.json, `${JSON.stringify(result)}\n`);
+  return result.interrupted ? EXIT_INTERRUPTED : result.ok ? 0 : 1;
 }
 
 /** What a run that was killed has left. */

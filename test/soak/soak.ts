@@ -1,5 +1,5 @@
 // A soak run: churn and faults for a while, then quiet, then everything compared; again and again, while what each process takes is
-// written down. Privilege, arguments and Ctrl-C are main.ts's.
+// written down. Arguments are main.ts's.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,10 +1,9 @@
-// Entry of the demo: arguments, privilege, Ctrl-C and the terminal.
+// Entry of the demo: arguments and the terminal.
 
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT_USAGE } from '../commands.ts';
-import { Lab } from '../lab.ts';
-import { detectPrivilege, endUserNamespace, runInUserNamespace } from '../privilege.ts';
+import { runWithLabs } from '../program.ts';
 import { runDemo } from './demo.ts';
 
 const USAGE = `usage: npm run demo [-- --keep] [-- --name NAME]
@@ -36,36 +35,21 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const privilege = detectPrivilege();
-  if (privilege.kind === 'user-namespace') return runInUserNamespace();
-  if (privilege.kind === 'none') {
-    process.stderr.write(`${privilege.message}\n`);
-    return 1;
-  }
-
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => {
-      if (!interrupted.signal.aborted) process.stderr.write('\ninterrupted: cleaning up …\n');
-      interrupted.abort();
-    });
-  // `npm run demo | head` closes the pipe early: nobody reads on, so it ends as on Ctrl-C, and cleans up too.
-  process.stdout.on('error', () => interrupted.abort());
   const terminal = process.stdout.isTTY;
   const folder = dirname(resolve(process.argv[1]!));
   const topologies = join(folder, '..', 'topologies', 'three-hosts');
-  const code = await runDemo({
-    topology: join(topologies, 'three-hosts.clab.yml'),
-    data: join(topologies, 'data'),
-    program: resolve(options.program ?? join(folder, 'mesos-bgp.js')),
-    keep: options.keep ?? false,
-    signal: interrupted.signal,
-    print: (line) => process.stdout.write(`${terminal ? '\r\x1b[K' : ''}${line}\n`),
-    ...(terminal ? { transient: (line) => process.stdout.write(`\r\x1b[K${line}`) } : {}),
-    ...(options.name === undefined ? {} : { name: options.name }),
-  });
-  if (Lab.names().length === 0) endUserNamespace();
-  return code;
+  return runWithLabs((signal) =>
+    runDemo({
+      topology: join(topologies, 'three-hosts.clab.yml'),
+      data: join(topologies, 'data'),
+      program: resolve(options.program ?? join(folder, 'mesos-bgp.js')),
+      keep: options.keep ?? false,
+      signal,
+      print: (line) => process.stdout.write(`${terminal ? '\r\x1b[K' : ''}${line}\n`),
+      ...(terminal ? { transient: (line) => process.stdout.write(`\r\x1b[K${line}`) } : {}),
+      ...(options.name === undefined ? {} : { name: options.name }),
+    }),
+  );
 }
 
 process.exitCode = 70; // EX_SOFTWARE, should the event loop run dry before the demo has come to an end
