@@ -215,8 +215,9 @@ export class Peer extends PeerLines {
     this.decide(now);
   }
 
-  /** Ends every connection and starts again at `restartAt`, or with NEVER not at all. */
+  /** Ends every connection and starts again at `restartAt`, or with NEVER not at all. Nothing sent: this end restarts (RFC 4724 §4.1). */
   stop(sent: Notification | undefined, restartAt: Millis, now: Millis): void {
+    if (sent === undefined && this.agreed !== undefined) this.fail('this end restarts', now);
     this.endAll({ type: 'ManualStop', notification: sent && this.final(sent) }, now);
     this.primary.session = newSession(restartAt);
     this.shutUntil = restartAt;

@@ -370,6 +370,17 @@ describe('the end', () => {
     expect(bench.closed(a)).toMatchObject({ lastOctets: undefined });
   });
 
+  it('as a restart gives that as the reason, not the last error', () => {
+    const { bench } = running();
+    bench.tell({ type: 'Stop', how: 'restart' });
+    const reasons = bench
+      .outputsOf('Log')
+      .map(({ event }) => event)
+      .filter((event) => event.event === 'session' && event.peer === id(A))
+      .map((event) => ('reason' in event ? event.reason : undefined));
+    expect(reasons).toEqual(['this end restarts']);
+  });
+
   it('as leaving says Cease to all', () => {
     const { bench, a, b } = running();
     bench.tell({ type: 'Stop', how: 'leave' });
