@@ -99,7 +99,7 @@ describe('AdjRibIn', () => {
     accepted: number | undefined;
     stale: boolean;
   }
-  const key = fc.record({ prefix: fc.nat(9), peer: fc.integer({ min: 0, max: 3 }), pathId: fc.nat(1) });
+  const key = fc.record({ prefix: fc.nat(9), peer: fc.integer({ min: 0, max: 3 }), pathId: fc.nat(4) });
   const attributes = fc.nat(ATTRIBUTES.length - 1);
   const verdict = fc.option(attributes, { nil: undefined });
   const operation = fc.oneof(

@@ -1,51 +1,67 @@
 // What the peers told us, one table for a family: a peer's Adj-RIB-In (RFC 4271 §3.2) is all paths with its index, and
-// the candidates for a prefix are the chain on that prefix. A path that policy rejects stays, so that a change of
+// the candidates for a prefix are the paths that stand with it. A path that policy rejects stays, so that a change of
 // policy needs nothing from the peer.                                                                        [hot]
 //
-//   heads      Int32[prefix]    first path + 1 of the prefix
-//   prefixes   Int32[path]      ┐
-//   peers      Uint16[path]     │ by path: for which prefix (NONE: the path is free), whose, which of the peer's paths
-//   pathIds    Uint32[path]     │ (RFC 7911; the column is there from the first path identifier on), attributes as received
-//   received   Int32[path]      │ and after policy (NONE: rejected), and flags
-//   accepted   Int32[path]      │
-//   flags      Uint8[path]      ┘
-//   next       Int32[path]      path + 1 of the next one of the prefix; 0 ends the chain
+//   a path, four words   | peer, flags | received + 1 | accepted + 1 | … |     0 received: there is none
+//                          attributes as received and after policy (0: rejected)
+//   the first one        in the record of the prefix (PrefixTable); its fourth word is the run of the others, 0 for none
+//   further              Int32[4 · cell]: runs of 2, 4, 8 … cells; the fourth word of a path is its path identifier (RFC 7911)
 //
-// All paths of one peer are found by a walk over the column `peers`: that is asked for when a session comes or goes, never for
-// a route. A path holds one use of its prefix and one of each of its attribute sets.
+//     run   | prefix, 0, size, next free run | path | path | 0 |     its head has no `received` either: so it ends the run before
+//
+//   pathIds              Uint32[prefix]: the same of first paths, from the first path identifier on
+//
+// So most prefixes cost no line of memory beyond their record, and all paths of another stand side by side. A PathId says where a
+// path is: the number of its prefix, or FURTHER and its cell. It holds until a path of the same prefix comes or goes. All paths of
+// one peer are found by a walk over the prefixes: that is asked for when a session comes or goes, never for a route. A path holds one
+// use of its prefix and one of each of its attribute sets.
 
 import { type AttributesId, NONE, type PathId, type PeerIndex, type PrefixId } from '../route/route.ts';
 import type { AttributePool } from './attribute-pool.ts';
 import { grown } from './columns.ts';
-import type { PrefixTable } from './prefix-table.ts';
+import { PATH, type PrefixTable } from './prefix-table.ts';
 
-const STALE = 1;
-const LONG_LIVED = 2;
+/** Words of a path. */
+const PEER = 0;
+const RECEIVED = 1;
+const ACCEPTED = 2;
+/** Of a first path: its run. Of another: its path identifier. */
+const RUN = 3;
+const PATH_ID = 3;
+const CELL = 4;
+const INITIAL = 8;
+
+/** Words of the head of a run. */
+const PREFIX = 0;
+const SIZE = 2;
+const NEXT_FREE = 3;
+
+/** Cells from here on are those of `further`; below it is the prefix. */
+const FURTHER = 2 ** 30;
+
+const PEER_MASK = 0xffff;
+const STALE = 1 << 16;
+const LONG_LIVED = 2 << 16;
 /** Two bits for what the origin check said: 0 is that it did not judge. */
-const ORIGIN_SHIFT = 2;
+const ORIGIN_SHIFT = 18;
 const ORIGIN_MASK = 3 << ORIGIN_SHIFT;
-const HELD = 16;
-const INITIAL = 64;
+const HELD = 1 << 20;
 
-/** As many as a column of 16 bits can tell apart. */
-export const MAX_PEERS = 0xffff;
+/** As many as the bits for it can tell apart. */
+export const MAX_PEERS = PEER_MASK;
 
 export class AdjRibIn {
-  private heads = new Int32Array(INITIAL);
-  private prefixes = new Int32Array(INITIAL);
-  private peers = new Uint16Array(INITIAL);
+  /** Its first cell is nobody's, so that 0 is no run. */
+  private further = new Int32Array(INITIAL * CELL);
+  private furtherEnd = 1;
+  private runs = 0;
+  /** By size: the first run that is free, 0 for none. */
+  private freeRuns: number[] = [];
   private pathIds: Uint32Array | undefined;
-  private received = new Int32Array(INITIAL);
-  private accepted = new Int32Array(INITIAL);
-  private flags = new Uint8Array(INITIAL);
-  private next = new Int32Array(INITIAL);
-  private readonly free: PathId[] = [];
-  /** All paths are below this. */
-  private end = 0;
   private count = 0;
 
   constructor(
-    private readonly prefixTable: PrefixTable,
+    private readonly table: PrefixTable,
     private readonly pool: AttributePool,
   ) {}
 
@@ -57,7 +73,7 @@ export class AdjRibIn {
   /** The peer's path for the prefix, or NONE. `pathId` is 0 without ADD-PATH. */
   find(prefix: PrefixId, peer: PeerIndex, pathId: number): PathId {
     for (let path = this.first(prefix); path !== NONE; path = this.nextFor(path)) {
-      if (this.peers[path] === peer && this.pathIdOf(path) === pathId) return path;
+      if (this.peerOf(path) === peer && this.pathIdOf(path) === pathId) return path;
     }
     return NONE as PathId;
   }
@@ -83,157 +99,254 @@ export class AdjRibIn {
 
   /** The same for a path that `find` has found. */
   replace(found: PathId, received: AttributesId, accepted: AttributesId | typeof NONE): boolean {
-    const before = this.accepted[found]!;
+    const before = this.acceptedOf(found);
     const wasStale = this.isStale(found);
-    this.pool.release(this.received[found] as AttributesId);
+    this.pool.release(this.receivedOf(found));
     if (before !== NONE) this.pool.release(before as AttributesId);
-    this.received[found] = received;
-    this.accepted[found] = accepted;
-    this.flags[found] = this.flags[found]! & ~(STALE | LONG_LIVED | HELD);
+    this.write(found, RECEIVED, received + 1);
+    this.write(found, ACCEPTED, accepted + 1);
+    this.write(found, PEER, this.read(found, PEER) & ~(STALE | LONG_LIVED | HELD));
     return before !== accepted || (wasStale && accepted !== NONE);
   }
 
-  /** @returns whether the candidates of the prefix changed. The path and its use of the prefix are gone. */
-  remove(path: PathId): boolean {
-    const prefix = this.prefixes[path]! as PrefixId;
-    const accepted = this.accepted[path]!;
-    this.unlink(path, prefix);
-    this.pool.release(this.received[path] as AttributesId);
-    if (accepted !== NONE) this.pool.release(accepted as AttributesId);
-    this.prefixes[path] = NONE;
-    this.free.push(path);
-    this.count--;
-    this.prefixTable.release(prefix);
-    return accepted !== NONE;
-  }
-
-  /** Another verdict of policy on the same route; takes over one use of `accepted`. @returns whether it differs. */
-  setAccepted(path: PathId, accepted: AttributesId | typeof NONE): boolean {
-    const before = this.accepted[path]!;
-    if (before !== NONE) this.pool.release(before as AttributesId);
-    this.accepted[path] = accepted;
-    return before !== accepted;
-  }
-
-  first(prefix: PrefixId): PathId {
-    return (prefix < this.heads.length ? this.heads[prefix]! - 1 : NONE) as PathId;
-  }
-
-  nextFor(path: PathId): PathId {
-    return (this.next[path]! - 1) as PathId;
-  }
-
-  prefixOf(path: PathId): PrefixId {
-    return this.prefixes[path] as PrefixId;
-  }
-
-  peerOf(path: PathId): PeerIndex {
-    return this.peers[path] as PeerIndex;
-  }
-
-  pathIdOf(path: PathId): number {
-    return this.pathIds === undefined ? 0 : this.pathIds[path]!;
-  }
-
-  receivedOf(path: PathId): AttributesId {
-    return this.received[path] as AttributesId;
-  }
-
-  /** NONE when the route is not a candidate. */
-  acceptedOf(path: PathId): AttributesId | typeof NONE {
-    return this.accepted[path] as AttributesId;
-  }
-
-  isStale(path: PathId): boolean {
-    return (this.flags[path]! & STALE) !== 0;
-  }
-
-  /** Stale beyond the restart time (RFC 9494). */
-  markLongLived(path: PathId): void {
-    this.flags[path] = this.flags[path]! | LONG_LIVED;
-  }
-
-  isLongLived(path: PathId): boolean {
-    return (this.flags[path]! & LONG_LIVED) !== 0;
-  }
-
-  /** Stale, and nobody is left who could send it again (fail static). */
-  markHeld(path: PathId): void {
-    this.flags[path] = this.flags[path]! | STALE | HELD;
-  }
-
-  isHeld(path: PathId): boolean {
-    return (this.flags[path]! & HELD) !== 0;
-  }
-
-  markStale(path: PathId): void {
-    this.flags[path] = this.flags[path]! | STALE;
-  }
-
-  /** A small number that the caller gave, 0 for a path that is new. */
-  originOf(path: PathId): number {
-    return (this.flags[path]! & ORIGIN_MASK) >> ORIGIN_SHIFT;
-  }
-
-  setOrigin(path: PathId, origin: number): void {
-    this.flags[path] = (this.flags[path]! & ~ORIGIN_MASK) | (origin << ORIGIN_SHIFT);
-  }
-
-  /** Every path of a peer; the visitor may remove the path that it is given. */
-  forEachOfPeer(peer: PeerIndex, visit: (path: PathId) => void): void {
-    for (let path = 0; path < this.end; path++) {
-      if (this.peers[path] === peer && this.prefixes[path] !== NONE) visit(path as PathId);
-    }
-  }
-
-  /** Every path, up to one that is told: for work in slices. @returns where to go on, or NONE at the end. */
-  forEachFrom(from: number, count: number, visit: (path: PathId) => void): number {
-    const to = Math.min(this.end, from + count);
-    for (let path = from; path < to; path++) if (this.prefixes[path] !== NONE) visit(path as PathId);
-    return to < this.end ? to : NONE;
-  }
-
-  /** The same for one that `find` has not found. */
+  /** The same for one that `find` has not found. @returns where it is. */
   insert(
     prefix: PrefixId,
     peer: PeerIndex,
     pathId: number,
     received: AttributesId,
     accepted: AttributesId | typeof NONE,
-  ): void {
-    const path = this.free.pop() ?? (this.end++ as PathId);
-    if (path >= this.prefixes.length) this.grow(path);
-    if (prefix >= this.heads.length) this.heads = grown(this.heads, prefix);
-    this.prefixTable.retain(prefix);
-    this.prefixes[path] = prefix;
-    this.peers[path] = peer;
-    if (pathId !== 0) this.pathIds ??= new Uint32Array(this.prefixes.length);
-    if (this.pathIds !== undefined) this.pathIds[path] = pathId;
-    this.received[path] = received;
-    this.accepted[path] = accepted;
-    this.flags[path] = 0;
-    this.next[path] = this.heads[prefix]!;
-    this.heads[prefix] = path + 1;
+  ): PathId {
+    const path = this.first(prefix) === NONE ? (prefix as number as PathId) : this.roomFor(prefix);
+    this.table.retain(prefix);
+    this.write(path, PEER, peer);
+    this.write(path, RECEIVED, received + 1);
+    this.write(path, ACCEPTED, accepted + 1);
+    this.writePathId(path, pathId);
     this.count++;
+    return path;
   }
 
-  private unlink(path: PathId, prefix: PrefixId): void {
-    if (this.heads[prefix] === path + 1) {
-      this.heads[prefix] = this.next[path]!;
-      return;
+  /** @returns whether the candidates of the prefix changed. The path and its use of the prefix are gone. */
+  remove(path: PathId): boolean {
+    const prefix = this.prefixOf(path);
+    const accepted = this.acceptedOf(path);
+    this.pool.release(this.receivedOf(path));
+    if (accepted !== NONE) this.pool.release(accepted as AttributesId);
+    this.takeOut(path, prefix);
+    this.count--;
+    this.table.release(prefix);
+    return accepted !== NONE;
+  }
+
+  /** Another verdict of policy on the same route; takes over one use of `accepted`. @returns whether it differs. */
+  setAccepted(path: PathId, accepted: AttributesId | typeof NONE): boolean {
+    const before = this.acceptedOf(path);
+    if (before !== NONE) this.pool.release(before as AttributesId);
+    this.write(path, ACCEPTED, accepted + 1);
+    return before !== accepted;
+  }
+
+  first(prefix: PrefixId): PathId {
+    return (this.read(prefix, RECEIVED) === 0 ? NONE : prefix) as PathId;
+  }
+
+  nextFor(path: PathId): PathId {
+    if (path >= FURTHER) return (this.read(path + 1, RECEIVED) === 0 ? NONE : path + 1) as PathId;
+    const run = this.read(path, RUN);
+    return (run === 0 ? NONE : FURTHER + run + 1) as PathId;
+  }
+
+  prefixOf(path: PathId): PrefixId {
+    return (path < FURTHER ? path : this.further[this.headOf(path) * CELL + PREFIX]!) as PrefixId;
+  }
+
+  peerOf(path: PathId): PeerIndex {
+    return (this.read(path, PEER) & PEER_MASK) as PeerIndex;
+  }
+
+  pathIdOf(path: PathId): number {
+    if (path >= FURTHER) return this.read(path, PATH_ID) >>> 0;
+    return this.pathIds === undefined || path >= this.pathIds.length ? 0 : this.pathIds[path]!;
+  }
+
+  receivedOf(path: PathId): AttributesId {
+    return (this.read(path, RECEIVED) - 1) as AttributesId;
+  }
+
+  /** NONE when the route is not a candidate. */
+  acceptedOf(path: PathId): AttributesId | typeof NONE {
+    return (this.read(path, ACCEPTED) - 1) as AttributesId;
+  }
+
+  isStale(path: PathId): boolean {
+    return (this.read(path, PEER) & STALE) !== 0;
+  }
+
+  /** Stale beyond the restart time (RFC 9494). */
+  markLongLived(path: PathId): void {
+    this.write(path, PEER, this.read(path, PEER) | LONG_LIVED);
+  }
+
+  isLongLived(path: PathId): boolean {
+    return (this.read(path, PEER) & LONG_LIVED) !== 0;
+  }
+
+  markStale(path: PathId): void {
+    this.write(path, PEER, this.read(path, PEER) | STALE);
+  }
+
+  /** Stale, and nobody is left who could send it again (fail static). */
+  markHeld(path: PathId): void {
+    this.write(path, PEER, this.read(path, PEER) | STALE | HELD);
+  }
+
+  isHeld(path: PathId): boolean {
+    return (this.read(path, PEER) & HELD) !== 0;
+  }
+
+  /** A small number that the caller gave, 0 for a path that is new. */
+  originOf(path: PathId): number {
+    return (this.read(path, PEER) & ORIGIN_MASK) >> ORIGIN_SHIFT;
+  }
+
+  setOrigin(path: PathId, origin: number): void {
+    this.write(path, PEER, (this.read(path, PEER) & ~ORIGIN_MASK) | (origin << ORIGIN_SHIFT));
+  }
+
+  /** Every path of a peer; the visitor may remove the path that it is given. */
+  forEachOfPeer(peer: PeerIndex, visit: (path: PathId) => void): void {
+    this.forEachFrom(0, Number.POSITIVE_INFINITY, (path) => {
+      if (this.peerOf(path) === peer) visit(path);
+    });
+  }
+
+  /** Every path of a prefix; the visitor may remove the path that it is given. @returns how many. */
+  forEachOf(prefix: PrefixId, visit: (path: PathId) => void): number {
+    let visited = 0;
+    for (let path = this.first(prefix); path !== NONE; visited++) {
+      const before = this.count;
+      visit(path);
+      // Where one was removed stands the last one now.
+      if (this.count === before) path = this.nextFor(path);
+      else if (this.read(path, RECEIVED) === 0) break;
     }
-    let before = this.heads[prefix]! - 1;
-    while (this.next[before] !== path + 1) before = this.next[before]! - 1;
-    this.next[before] = this.next[path]!;
+    return visited;
   }
 
-  private grow(path: number): void {
-    this.prefixes = grown(this.prefixes, path);
-    this.peers = grown(this.peers, path);
-    if (this.pathIds !== undefined) this.pathIds = grown(this.pathIds, path);
-    this.received = grown(this.received, path);
-    this.accepted = grown(this.accepted, path);
-    this.flags = grown(this.flags, path);
-    this.next = grown(this.next, path);
+  /**
+   * Every path of the prefixes from one on, until about `count` have been visited: for work in slices. The visitor may remove the path
+   * that it is given.
+   * @returns where to go on, or NONE at the end.
+   */
+  forEachFrom(from: number, count: number, visit: (path: PathId) => void): number {
+    const end = this.table.capacity;
+    let visited = 0;
+    for (let prefix = from as PrefixId; prefix < end; prefix++) {
+      if (visited >= count) return prefix;
+      visited += this.forEachOf(prefix, visit);
+    }
+    return NONE;
   }
+
+  private read(path: number, word: number): number {
+    return path < FURTHER
+      ? this.table.records[path * this.table.recordWords + PATH + word]!
+      : this.further[(path - FURTHER) * CELL + word]!;
+  }
+
+  private write(path: number, word: number, value: number): void {
+    if (path < FURTHER) this.table.records[path * this.table.recordWords + PATH + word] = value;
+    else this.further[(path - FURTHER) * CELL + word] = value;
+  }
+
+  private writePathId(path: PathId, pathId: number): void {
+    if (path >= FURTHER) return this.write(path, PATH_ID, pathId);
+    if (pathId !== 0) this.pathIds ??= new Uint32Array(64);
+    if (this.pathIds === undefined) return;
+    if (path >= this.pathIds.length) this.pathIds = grown(this.pathIds, path);
+    this.pathIds[path] = pathId;
+  }
+
+  /** Cell of the head of the run that a path is in. */
+  private headOf(path: PathId): number {
+    let cell = path - FURTHER;
+    while (this.further[cell * CELL + RECEIVED] !== 0) cell--;
+    return cell;
+  }
+
+  private lastOf(prefix: PrefixId): PathId {
+    let last = this.first(prefix);
+    for (let path = last; path !== NONE; path = this.nextFor(path)) last = path;
+    return last;
+  }
+
+  /** A place behind the paths that the prefix has. */
+  private roomFor(prefix: PrefixId): PathId {
+    const run = this.read(prefix, RUN);
+    if (run === 0) {
+      const first = this.newRun(prefix, 0);
+      this.write(prefix, RUN, first);
+      return (FURTHER + first + 1) as PathId;
+    }
+    const last = this.lastOf(prefix) - FURTHER;
+    const size = this.further[run * CELL + SIZE]!;
+    if (last + 1 < run + cellsOf(size)) return (FURTHER + last + 1) as PathId;
+    const larger = this.newRun(prefix, size + 1);
+    this.further.copyWithin((larger + 1) * CELL, (run + 1) * CELL, (last + 1) * CELL);
+    this.freeRun(run);
+    this.write(prefix, RUN, larger);
+    return (FURTHER + larger + 1 + last - run) as PathId;
+  }
+
+  /** The last path of the prefix takes its place. */
+  private takeOut(path: PathId, prefix: PrefixId): void {
+    const last = this.lastOf(prefix);
+    if (last !== path) {
+      for (const word of [PEER, RECEIVED, ACCEPTED]) this.write(path, word, this.read(last, word));
+      this.writePathId(path, this.pathIdOf(last));
+    }
+    this.write(last, RECEIVED, 0);
+    const run = this.read(prefix, RUN);
+    if (run === 0 || last !== FURTHER + run + 1) return;
+    this.freeRun(run);
+    this.write(prefix, RUN, 0);
+  }
+
+  private newRun(prefix: PrefixId, size: number): number {
+    if (this.runs === 0) this.forgetRuns();
+    let run = this.freeRuns[size] ?? 0;
+    if (run !== 0) this.freeRuns[size] = this.further[run * CELL + NEXT_FREE]!;
+    else {
+      run = this.furtherEnd;
+      this.furtherEnd += cellsOf(size);
+      const words = (this.furtherEnd + 1) * CELL; // with a free cell at the end
+      if (words > this.further.length) this.further = grown(this.further, words);
+    }
+    this.runs++;
+    this.further[run * CELL + PREFIX] = prefix;
+    this.further[run * CELL + SIZE] = size;
+    return run;
+  }
+
+  /** What many prefixes needed is given back when the next one needs some. */
+  private forgetRuns(): void {
+    this.further = new Int32Array(INITIAL * CELL);
+    this.furtherEnd = 1;
+    this.freeRuns = [];
+  }
+
+  private freeRun(run: number): void {
+    const { further } = this;
+    const size = further[run * CELL + SIZE]!;
+    further.fill(0, (run + 1) * CELL, (run + cellsOf(size)) * CELL);
+    further[run * CELL + NEXT_FREE] = this.freeRuns[size] ?? 0;
+    this.freeRuns[size] = run;
+    this.runs--;
+  }
+}
+
+/** Cells of a run with its head. */
+function cellsOf(size: number): number {
+  return 2 << size;
 }

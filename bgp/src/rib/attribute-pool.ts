@@ -64,8 +64,8 @@ export class AttributePool extends OctetPool<AttributesId> {
   }
 
   protected override removed(id: AttributesId): void {
-    this.values.delete(id);
-    this.overlong.delete(id);
+    if (this.values.size > 0) this.values.delete(id);
+    if (this.overlong.size > 0) this.overlong.delete(id);
   }
 }
 

@@ -2,6 +2,7 @@
 //
 //   IdQueue   marks  Uint8[id]     1 while the id waits
 //             list   Int32[n]      | taken … head → waiting … tail → free … |
+//   IdStack   list   Int32[n]      | waiting … top → free … |
 //
 // Memory that the system gives out for a large typed array costs nothing until it is written. So columns grow by a factor of
 // four: what is left behind is small, and there are few copies.
@@ -67,6 +68,26 @@ export class IdQueue<Id extends number> {
     }
     this.tail -= this.head;
     this.head = 0;
+  }
+}
+
+/** Ids to be given out again, the last one first. */
+export class IdStack<Id extends number> {
+  private list = new Int32Array(64);
+  private top = 0;
+
+  push(id: Id): void {
+    if (this.top === this.list.length) this.list = grown(this.list, this.top);
+    this.list[this.top++] = id;
+  }
+
+  /** NONE when it is empty. */
+  pop(): Id | typeof NONE {
+    return this.top === 0 ? NONE : (this.list[--this.top] as Id);
+  }
+
+  clear(): void {
+    this.top = 0;
   }
 }
 

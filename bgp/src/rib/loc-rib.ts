@@ -2,8 +2,8 @@
 // candidates may have changed, `decideTouched` runs the decision for all of them and reports those whose best route
 // or way of forwarding differs from before.
 //
-//   attributes  Int32[prefix]    attribute set of the best route + 1; 0 is no route           [hot]
-//   sources     Uint16[prefix]   peer that it came from
+//   records     see PrefixTable  attribute set of the best route + 1; 0 is no route           [hot]
+//                                peer that it came from
 //   forwarding  object[prefix]   what the kernel shall do; undefined is nothing
 //   touched     IdQueue          to be decided
 //
@@ -27,11 +27,11 @@ import { forwardingAddress } from '../wire/attribute/link-scope.ts';
 import { ATTRIBUTE } from '../wire/constants.ts';
 import type { AdjRibIn } from './adj-rib-in.ts';
 import { BestPath } from './best-path.ts';
-import { grown, IdQueue } from './columns.ts';
+import { IdQueue } from './columns.ts';
 import { type Candidate, type Decision, decide } from './decision.ts';
 import type { HeardSets } from './heard-sets.ts';
 import type { NextHops } from './next-hop.ts';
-import type { PrefixTable } from './prefix-table.ts';
+import { BEST, type PrefixTable, SOURCE } from './prefix-table.ts';
 
 /** What the decision needs to know of the peer that a route came from. */
 export interface PeerFacts {
@@ -70,8 +70,6 @@ export interface LocRibChanges {
 }
 
 export class LocRib {
-  private attributes = new Int32Array(64);
-  private sources = new Uint16Array(64);
   private readonly forwarding: (ForwardingRoute | undefined)[] = [];
   private readonly touched = new IdQueue<PrefixId>();
   private readonly bestPath: BestPath;
@@ -113,11 +111,13 @@ export class LocRib {
   }
 
   bestAttributes(prefix: PrefixId): AttributesId | typeof NONE {
-    return (prefix < this.attributes.length ? this.attributes[prefix]! - 1 : NONE) as AttributesId;
+    const { records, recordWords } = this.options.prefixes;
+    return (records[prefix * recordWords + BEST]! - 1) as AttributesId;
   }
 
   bestSource(prefix: PrefixId): PeerIndex {
-    return this.sources[prefix] as PeerIndex;
+    const { records, recordWords } = this.options.prefixes;
+    return records[prefix * recordWords + SOURCE] as PeerIndex;
   }
 
   forwardingOf(prefix: PrefixId): ForwardingRoute | undefined {
@@ -132,9 +132,9 @@ export class LocRib {
 
   /** Every prefix with a best route. */
   forEach(visit: (prefix: PrefixId) => void): void {
-    for (let prefix = 0; prefix < this.attributes.length; prefix++) {
-      if (this.attributes[prefix] !== 0) visit(prefix as PrefixId);
-    }
+    const end = this.options.prefixes.capacity;
+    for (let prefix = 0 as PrefixId; prefix < end; prefix++)
+      if (this.bestAttributes(prefix) !== NONE) visit(prefix);
   }
 
   private decide(prefix: PrefixId, changes: LocRibChanges): void {
@@ -156,22 +156,20 @@ export class LocRib {
 
   private store(prefix: PrefixId, best: PathId | typeof NONE, changes: LocRibChanges): void {
     const { pool, prefixes, adjRibIn } = this.options;
-    if (prefix >= this.attributes.length) {
-      this.attributes = grown(this.attributes, prefix);
-      this.sources = grown(this.sources, prefix);
-    }
-    const before = this.attributes[prefix]! - 1;
+    const { records } = prefixes;
+    const at = prefix * prefixes.recordWords;
+    const before = records[at + BEST]! - 1;
     const after = best === NONE ? NONE : (adjRibIn.acceptedOf(best as PathId) as number);
     const source = best === NONE ? LOCAL : adjRibIn.peerOf(best as PathId);
-    if (before === after && (after === NONE || this.sources[prefix] === source)) return;
+    if (before === after && (after === NONE || records[at + SOURCE] === source)) return;
     if (after !== NONE) pool.retain(after as AttributesId);
     if (before !== NONE) pool.release(before as AttributesId);
     if (before === NONE) {
       prefixes.retain(prefix);
       this.count++;
     }
-    this.attributes[prefix] = after + 1;
-    this.sources[prefix] = source;
+    records[at + BEST] = after + 1;
+    records[at + SOURCE] = source;
     changes.best(prefix);
     if (after === NONE) this.count--;
   }

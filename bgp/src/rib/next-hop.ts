@@ -2,12 +2,19 @@
 // here is who needs to know. A next hop that nothing was said of yet does not resolve. Each has a dense id, so that the tables
 // need not compare text.
 
-import { type Address, addressFromWords, familyOfAddress, ipv4ToNumber } from '../net/address.ts';
+import {
+  type Address,
+  addressFromWords,
+  addressWords,
+  familyOfAddress,
+  ipv4ToNumber,
+} from '../net/address.ts';
 import type { NextHopId } from '../route/route.ts';
 
 interface Entry {
   readonly id: NextHopId;
   readonly address: Address;
+  readonly words: readonly [number, number, number, number];
   uses: number;
   cost: number | undefined;
   /** That it goes out by. */
@@ -18,11 +25,16 @@ interface Entry {
   tracked: boolean;
 }
 
+/** IPv6 addresses that are found without their text. */
+const REMEMBERED = 256;
+
 export class NextHops {
   private readonly entries: (Entry | undefined)[] = [];
   private readonly byAddress = new Map<Address, Entry>();
   /** The same by the one word of an IPv4 address, for the hot path. */
   private readonly byWord = new Map<number, Entry>();
+  /** Those of IPv6 that were asked for last, by a sum of their words; some are gone by now. */
+  private readonly byWords: (Entry | undefined)[] = new Array<Entry | undefined>(REMEMBERED).fill(undefined);
   private readonly free: NextHopId[] = [];
   /** Came into use or went out of it since the last `takeChanges`; only what is different then is told. */
   private readonly changed = new Set<Entry>();
@@ -45,6 +57,20 @@ export class NextHops {
   /** The same for an IPv4 address as a word. */
   retainWord(word: number): NextHopId {
     return this.use(this.byWord.get(word) ?? this.add(addressFromWords('ipv4', word, 0, 0, 0)));
+  }
+
+  /** The same for an IPv6 address as words. */
+  retainWords(w0: number, w1: number, w2: number, w3: number): NextHopId {
+    const sum = (w0 ^ w1 ^ w2 ^ w3) >>> 0;
+    const at = (sum ^ (sum >>> 8) ^ (sum >>> 16)) & (REMEMBERED - 1);
+    const last = this.byWords[at];
+    if (last !== undefined && this.entries[last.id] === last) {
+      const { words } = last;
+      if (words[0] === w0 && words[1] === w1 && words[2] === w2 && words[3] === w3) return this.use(last);
+    }
+    const id = this.retain(addressFromWords('ipv6', w0, w1, w2, w3));
+    this.byWords[at] = this.entries[id];
+    return id;
   }
 
   release(address: Address): void {
@@ -141,6 +167,7 @@ export class NextHops {
     const entry: Entry = {
       id,
       address,
+      words: addressWords(address),
       uses: 0,
       cost: undefined,
       interface: undefined,

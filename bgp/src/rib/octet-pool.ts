@@ -1,52 +1,63 @@
 // Each distinct run of octets once, counted, found by its content.                                             [hot]
 //
-//   slots    Int32[2^k]    id + 1 at the hash of the octets and on (linear probing); 0 is free; at most half full
-//   hashes   Int32[id]     ┐ by id: their hash, where they are, how long they are,
-//   places   Uint32[id]    │ and how many hold them; at 0 the id may be given to others
-//   lengths  Uint32[id]    │
-//   tags     Uint8[id]     │ (a number that tells equal octets of different meaning apart)
-//   uses     Uint32[id]    │
-//   waiting  Uint8[id]     ┘ (the id is in `freeIds`)
-//   segments Uint8Array[]  | run | run | … free |     256 KiB each; a run starts at a multiple of eight and crosses no end
-//   free     number[][]    places to give out again, by length in eights
+//   slots    Int32[2^k]     seven bits of the hash, then id + 1, at the hash of the octets and on (linear probing); 0 is free; at most
+//                           half full
+//   records  Int32[id · n]  by id; n is 4 and what a subclass adds
 //
-// What nobody holds stays in its slot until another run gets its id: routes that flap find their attributes where they were. When the
-// last one goes, all is given back.
+//   word   0      1                2                  3      4 …
+//        | hash | place in eights | length, tag, bit | uses | a subclass's |
+//                                   └ how long, a number that tells equal octets of different meaning apart, and: it is in `freeIds`
+//
+//   segments Uint8Array[]   | run | run | … free |     256 KiB each; a run starts at a multiple of eight and crosses no end
+//   free     number[][]     places to give out again, by length in eights
+//
+// A run that nobody holds stays in its slot until another gets its id: routes that flap find their attributes where they were. When
+// nobody holds any, all is given back as soon as something else comes.
 
-import { grown } from './columns.ts';
+import { NONE } from '../route/route.ts';
+import { grown, IdStack } from './columns.ts';
 
 const INITIAL = 64;
 const SEGMENT_BITS = 18;
 const SEGMENT_OCTETS = 1 << SEGMENT_BITS;
 
+/** Words of a record. */
+const HASH = 0;
+const PLACE = 1;
+const LENGTH = 2;
+const USES = 3;
+/** The first one of a subclass. */
+export const MORE = 4;
+
+const LENGTH_MASK = (1 << 19) - 1;
+const TAG_SHIFT = 19;
+const TAG_MASK = 0xff << TAG_SHIFT;
+const WAITING = 1 << 27;
+
+/** What of a slot is the id + 1. */
+const ID_MASK = 0x1ff_ffff;
+
 export class OctetPool<Id extends number> {
+  protected records: Int32Array;
   private slots = new Int32Array(INITIAL * 2);
-  private hashes = new Int32Array(INITIAL);
-  private places = new Uint32Array(INITIAL);
-  private lengths = new Uint32Array(INITIAL);
-  private tags = new Uint8Array(INITIAL);
-  private uses = new Uint32Array(INITIAL);
-  private waiting = new Uint8Array(INITIAL);
   private segments: Uint8Array[] = [];
   /** Octets given out, counted over all segments. */
   private top = 0;
   private freePlaces: (number[] | undefined)[] = [];
-  private freeIds: number[] = [];
+  private readonly freeIds = new IdStack<Id>();
+  /** Ids given out: each of them is in a slot. */
   private next = 0;
-  /** Ids in slots, and those of them that somebody holds. */
-  private placed = 0;
   private count = 0;
   /** How often something was looked for, and how often it was new: for tests and counters. */
   readonly counters = { lookups: 0, added: 0 };
 
+  constructor(protected readonly recordWords = MORE) {
+    this.records = new Int32Array(INITIAL * recordWords);
+  }
+
   /** Runs held. */
   get size(): number {
     return this.count;
-  }
-
-  /** All ids are below this: the size for columns by id. */
-  get capacity(): number {
-    return this.hashes.length;
   }
 
   /**
@@ -57,147 +68,153 @@ export class OctetPool<Id extends number> {
   internOctets(octets: Uint8Array, at: number, length: number, tag: number): Id {
     this.counters.lookups++;
     const hash = hashOf(octets, at, length);
-    const mask = this.slots.length - 1;
-    let slot = hash & mask;
-    for (; this.slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const id = this.slots[slot]! - 1;
-      if (this.hashes[id] === hash && this.tags[id] === tag && this.equals(id, octets, at, length)) {
-        if (this.uses[id]!++ === 0) {
-          this.count++;
-          this.counters.added++;
-          this.added(id as Id);
-        }
-        return id as Id;
+    const { slots, records, recordWords } = this;
+    const mask = slots.length - 1;
+    const bits = hash & ~ID_MASK;
+    const shape = length | (tag << TAG_SHIFT);
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = slots[slot]!;
+      if (entry === 0) return this.insert(hash, octets, at, length, shape);
+      if ((entry & ~ID_MASK) !== bits) continue;
+      const id = ((entry & ID_MASK) - 1) as Id;
+      const record = id * recordWords;
+      if (records[record + HASH] !== hash || (records[record + LENGTH]! & ~WAITING) !== shape) continue;
+      if (!this.equals(id, octets, at, length)) continue;
+      if (records[record + USES]!++ === 0) {
+        this.count++;
+        this.counters.added++;
+        this.revived(id);
       }
+      return id;
     }
-    return this.insert(slot, hash, octets, at, length, tag);
   }
 
   retain(id: Id): void {
-    if (this.uses[id] === 0) throw new Error(`invariant: octets ${id} are used after their release`);
-    this.uses[id]!++;
+    const at = id * this.recordWords + USES;
+    if (this.records[at] === 0) throw new Error(`invariant: octets ${id} are used after their release`);
+    this.records[at]!++;
   }
 
   release(id: Id): void {
-    if (this.uses[id] === 0) throw new Error(`invariant: octets ${id} are released more often than retained`);
-    if (--this.uses[id]! === 0) this.remove(id);
+    const at = id * this.recordWords + USES;
+    if (this.records[at] === 0)
+      throw new Error(`invariant: octets ${id} are released more often than retained`);
+    if (--this.records[at]! === 0) this.remove(id);
   }
 
   /** The array that the run is in; it starts at `startOf`. Valid until the run is released. */
   segmentOf(id: Id): Uint8Array {
-    return this.segments[this.places[id]! >>> SEGMENT_BITS]!;
+    return this.segments[this.records[id * this.recordWords + PLACE]! >>> (SEGMENT_BITS - 3)]!;
   }
 
   startOf(id: Id): number {
-    return this.places[id]! & (SEGMENT_OCTETS - 1);
+    return (this.records[id * this.recordWords + PLACE]! << 3) & (SEGMENT_OCTETS - 1);
   }
 
   lengthOf(id: Id): number {
-    return this.lengths[id]!;
+    return this.records[id * this.recordWords + LENGTH]! & LENGTH_MASK;
   }
 
   tagOf(id: Id): number {
-    return this.tags[id]!;
+    return (this.records[id * this.recordWords + LENGTH]! & TAG_MASK) >>> TAG_SHIFT;
   }
 
-  /** Told of each run that comes into use, and of each that goes out of it while it can still be read. */
+  /** Told of each run that is new, of each that comes into use again, and of each that goes out of use while it can still be read. */
   protected added(_id: Id): void {}
+  protected revived(_id: Id): void {}
   protected removed(_id: Id): void {}
 
-  private equals(id: number, octets: Uint8Array, at: number, length: number): boolean {
-    if (this.lengths[id] !== length) return false;
-    const segment = this.segmentOf(id as Id);
-    const start = this.startOf(id as Id);
+  private equals(id: Id, octets: Uint8Array, at: number, length: number): boolean {
+    const segment = this.segmentOf(id);
+    const start = this.startOf(id);
     for (let i = 0; i < length; i++) if (segment[start + i] !== octets[at + i]) return false;
     return true;
   }
 
-  private insert(
-    slot: number,
-    hash: number,
-    octets: Uint8Array,
-    at: number,
-    length: number,
-    tag: number,
-  ): Id {
+  private insert(hash: number, octets: Uint8Array, at: number, length: number, shape: number): Id {
+    if (this.count === 0 && this.next > 0) this.reset();
     const again = this.takeFree();
-    const id = again ?? this.next++;
-    if (id >= this.hashes.length) this.growIds(id);
+    const id = (again === NONE ? this.next++ : again) as Id;
+    if (id >= ID_MASK) throw new Error(`invariant: more than ${ID_MASK} runs of octets`);
+    const record = id * this.recordWords;
+    if (record + this.recordWords > this.records.length)
+      this.records = grown(this.records, record + this.recordWords);
     const place = this.allocate(length);
     const segment = this.segments[place >>> SEGMENT_BITS]!;
     const start = place & (SEGMENT_OCTETS - 1);
     for (let i = 0; i < length; i++) segment[start + i] = octets[at + i]!;
-    this.hashes[id] = hash;
-    this.places[id] = place;
-    this.lengths[id] = length;
-    this.tags[id] = tag;
-    this.uses[id] = 1;
-    this.slots[again === undefined ? slot : this.freeSlot(hash)] = id + 1; // others may have moved
-    this.placed++;
+    const { records } = this;
+    records[record + HASH] = hash;
+    records[record + PLACE] = place >>> 3;
+    records[record + LENGTH] = shape;
+    records[record + USES] = 1;
+    if (this.next * 2 > this.slots.length) this.rehash();
+    else this.place(id, hash);
     this.count++;
     this.counters.added++;
-    if (this.placed * 2 > this.slots.length) this.rehash();
-    this.added(id as Id);
-    return id as Id;
+    this.added(id);
+    return id;
   }
 
   private remove(id: Id): void {
     this.removed(id);
-    if (this.waiting[id] === 0) {
-      this.waiting[id] = 1;
-      this.freeIds.push(id);
-    }
-    if (--this.count === 0) this.reset();
+    this.count--;
+    const at = id * this.recordWords + LENGTH;
+    if ((this.records[at]! & WAITING) !== 0) return;
+    this.records[at]! |= WAITING;
+    this.freeIds.push(id);
   }
 
-  /** An id that nobody holds, out of its slot and its place; undefined when there is none. */
-  private takeFree(): number | undefined {
-    for (let id = this.freeIds.pop(); id !== undefined; id = this.freeIds.pop()) {
-      this.waiting[id] = 0;
-      if (this.uses[id] !== 0) continue;
-      this.closeGap(id);
-      this.placed--;
-      const eights = (this.lengths[id]! + 7) >>> 3;
+  /** An id that nobody holds, out of its slot and its place; NONE when there is none. */
+  private takeFree(): Id | typeof NONE {
+    const { records, recordWords } = this;
+    for (let id = this.freeIds.pop(); id !== NONE; id = this.freeIds.pop()) {
+      const record = id * recordWords;
+      records[record + LENGTH]! &= ~WAITING;
+      if (records[record + USES] !== 0) continue;
+      this.closeGap(id as Id);
+      const eights = (this.lengthOf(id as Id) + 7) >>> 3;
+      const place = (records[record + PLACE]! << 3) >>> 0;
       const list = this.freePlaces[eights];
-      if (list === undefined) this.freePlaces[eights] = [this.places[id]!];
-      else list.push(this.places[id]!);
+      if (list === undefined) this.freePlaces[eights] = [place];
+      else list.push(place);
       return id;
     }
-    return undefined;
+    return NONE;
   }
 
-  private freeSlot(hash: number): number {
-    const mask = this.slots.length - 1;
+  private place(id: number, hash: number): void {
+    const { slots } = this;
+    const mask = slots.length - 1;
     let slot = hash & mask;
-    while (this.slots[slot] !== 0) slot = (slot + 1) & mask;
-    return slot;
+    while (slots[slot] !== 0) slot = (slot + 1) & mask;
+    slots[slot] = (hash & ~ID_MASK) | (id + 1);
   }
 
   private reset(): void {
     this.segments = [];
     this.freePlaces = [];
-    this.freeIds = [];
+    this.freeIds.clear();
     this.top = 0;
     this.next = 0;
-    this.placed = 0;
-    this.waiting.fill(0);
-    if (this.slots.length > INITIAL * 2) this.slots = new Int32Array(INITIAL * 2);
-    else this.slots.fill(0);
+    this.records = new Int32Array(INITIAL * this.recordWords);
+    this.slots = new Int32Array(INITIAL * 2);
   }
 
   /** Every entry behind the gap that would not be found any more moves forward. */
-  private closeGap(id: number): void {
-    const mask = this.slots.length - 1;
-    let gap = this.hashes[id]! & mask;
-    while (this.slots[gap] !== id + 1) gap = (gap + 1) & mask;
-    for (let slot = (gap + 1) & mask; this.slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = this.hashes[this.slots[slot]! - 1]! & mask;
+  private closeGap(id: Id): void {
+    const { slots, records, recordWords } = this;
+    const mask = slots.length - 1;
+    let gap = records[id * recordWords + HASH]! & mask;
+    while ((slots[gap]! & ID_MASK) !== id + 1) gap = (gap + 1) & mask;
+    for (let slot = (gap + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const home = records[((slots[slot]! & ID_MASK) - 1) * recordWords + HASH]! & mask;
       if (((slot - home) & mask) >= ((slot - gap) & mask)) {
-        this.slots[gap] = this.slots[slot]!;
+        slots[gap] = slots[slot]!;
         gap = slot;
       }
     }
-    this.slots[gap] = 0;
+    slots[gap] = 0;
   }
 
   private allocate(length: number): number {
@@ -218,26 +235,10 @@ export class OctetPool<Id extends number> {
     return place;
   }
 
-  private growIds(id: number): void {
-    this.hashes = grown(this.hashes, id);
-    this.places = grown(this.places, id);
-    this.lengths = grown(this.lengths, id);
-    this.tags = grown(this.tags, id);
-    this.uses = grown(this.uses, id);
-    this.waiting = grown(this.waiting, id);
-  }
-
+  /** With twice the slots: id by id, which is the order of the records. */
   private rehash(): void {
-    const before = this.slots;
-    this.slots = new Int32Array(before.length * 2);
-    const mask = this.slots.length - 1;
-    for (let i = 0; i < before.length; i++) {
-      const entry = before[i]!;
-      if (entry === 0) continue;
-      let slot = this.hashes[entry - 1]! & mask;
-      while (this.slots[slot] !== 0) slot = (slot + 1) & mask;
-      this.slots[slot] = entry;
-    }
+    this.slots = new Int32Array(this.slots.length * 2);
+    for (let id = 0; id < this.next; id++) this.place(id, this.records[id * this.recordWords + HASH]!);
   }
 }
 

@@ -1,12 +1,16 @@
-// Prefix → dense id, for one family.                                                                        [hot]
+// Prefix → dense id, and one record a prefix with all that the tables of routes keep of it, for one family.          [hot]
 //
-//   slots    Int32[2^k]   id + 1 at hash(prefix) and on (linear probing); 0 is free; at most half full
-//   lengths  Uint8[n]     by id: prefix length
-//   w0 … w3  Uint32[n]    by id: the address in words, host bits zero; IPv4 has w0 alone
-//   uses     Uint32[n]    by id: how many tables hold the prefix; at 0 the id may be given to another
-//   waiting  Uint8[n]     by id: it is in `free`
-//   free     number[]     ids to give out again, those in use by now among them
+//   slots    Int32[2^k]     seven bits of the hash, then id + 1, at hash(prefix) and on (linear probing); 0 is free; at most half full
+//   records  Int32[id · n]  n is 8 for IPv4 and 12 for IPv6: half a line of the cache, or three quarters
 //
+//   word   0         1            2      3             4             5          6          7          8 9 10               11
+//        | address | uses, bits | best | its source  | peer, flags | received | accepted | further  | address (IPv6)     | – |
+//          └ PrefixTable ─────┘   └ LocRib ────────┘   └ AdjRibIn: a path, the only one of most prefixes ┘
+//
+//   free     Int32[n]       ids to give out again, those in use by now among them
+//   waiting  Uint8[id]      it is in `free`
+//
+// So a route that comes or goes reads a line of `slots` and one of `records`; the bits of the hash save looking at the records of others.
 // Whoever keeps an id calls `retain`, and `release` when done: so an id never names another prefix under a holder. An id that nobody
 // holds stays in its slot until another prefix gets it: routes that flap find their prefix where it was.
 
@@ -14,34 +18,49 @@ import { type Address, addressWords } from '../net/address.ts';
 import { FAMILY, type Family } from '../net/family.ts';
 import { maskWord, type Prefix, prefixAddress, prefixFromWords, prefixLength } from '../net/prefix.ts';
 import { NONE, type PrefixId, type PrefixWords, type RowId } from '../route/route.ts';
-import { grown } from './columns.ts';
+import { grown, IdStack } from './columns.ts';
 
 const INITIAL = 64;
+
+/** Words of a record. */
+const W0 = 0;
+const USES = 1;
+const W1 = 8;
+const W2 = 9;
+const W3 = 10;
+/** LocRib's: attribute set of the best route + 1, and the peer that it came from. */
+export const BEST = 2;
+export const SOURCE = 3;
+/** AdjRibIn's: four words. */
+export const PATH = 4;
+
+/** One use; below are the bits of the prefix. */
+const ONE_USE = 1 << 8;
+const BITS_MASK = ONE_USE - 1;
+
+/** What of a slot is the id + 1. */
+const ID_MASK = 0x1ff_ffff;
 
 export class PrefixTable {
   /** See Rows. */
   readonly holdsMarks = false;
+  readonly recordWords: number;
+  /** Another one when a prefix was added. */
+  records: Int32Array;
   private slots = new Int32Array(INITIAL * 2);
-  private lengths = new Uint8Array(INITIAL);
-  private w0 = new Uint32Array(INITIAL);
-  private w1: Uint32Array;
-  private w2: Uint32Array;
-  private w3: Uint32Array;
-  private uses = new Uint32Array(INITIAL);
   private waiting = new Uint8Array(INITIAL);
-  private readonly free: PrefixId[] = [];
+  private readonly free = new IdStack<PrefixId>();
+  /** Ids given out: each of them is in a slot. */
   private next = 0;
-  /** Ids in slots, and those of them that somebody holds. */
-  private placed = 0;
   private count = 0;
+  private readonly wide: boolean;
   /** How many prefixes there are of each length: the longest match tries no others. */
   private readonly ofLength: Uint32Array;
 
   constructor(readonly family: Family) {
-    const wide = family === 'ipv6' ? INITIAL : 0;
-    this.w1 = new Uint32Array(wide);
-    this.w2 = new Uint32Array(wide);
-    this.w3 = new Uint32Array(wide);
+    this.wide = family === 'ipv6';
+    this.recordWords = this.wide ? 12 : 8;
+    this.records = new Int32Array(INITIAL * this.recordWords);
     this.ofLength = new Uint32Array(FAMILY[family].addressBits + 1);
   }
 
@@ -57,57 +76,15 @@ export class PrefixTable {
 
   /** @returns the id, or NONE. Words must have the host bits zero. */
   find(length: number, w0: number, w1: number, w2: number, w3: number): PrefixId {
-    const mask = this.slots.length - 1;
-    for (let slot = hash(length, w0, w1, w2, w3) & mask; ; slot = (slot + 1) & mask) {
-      const id = this.slots[slot]! - 1;
-      if (id < 0) return NONE as PrefixId;
-      if (this.equals(id, length, w0, w1, w2, w3)) return (this.uses[id] === 0 ? NONE : id) as PrefixId;
-    }
+    const id = this.lookUp(prefixHash(length, w0, w1, w2, w3), length, w0, w1, w2, w3);
+    return id !== NONE && this.isHeld(id) ? id : (NONE as PrefixId);
   }
 
   /** Finds or adds. A new id has no use yet: `retain` it, or the next prefix that is added may get it. */
   add(length: number, w0: number, w1: number, w2: number, w3: number): PrefixId {
-    if (this.placed * 2 >= this.slots.length) this.rehash();
-    const mask = this.slots.length - 1;
-    let slot = hash(length, w0, w1, w2, w3) & mask;
-    for (; this.slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const found = this.slots[slot]! - 1;
-      if (this.equals(found, length, w0, w1, w2, w3)) return found as PrefixId;
-    }
-    const again = this.takeFree();
-    if (again !== NONE) {
-      this.remove(again as PrefixId);
-      slot = this.freeSlot(length, w0, w1, w2, w3); // others may have moved
-    }
-    const id = (again === NONE ? this.next++ : again) as PrefixId;
-    if (id >= this.lengths.length) this.grow();
-    this.lengths[id] = length;
-    this.w0[id] = w0;
-    if (this.family === 'ipv6') {
-      this.w1[id] = w1;
-      this.w2[id] = w2;
-      this.w3[id] = w3;
-    }
-    this.slots[slot] = id + 1;
-    this.placed++;
-    this.ofLength[length]!++;
-    return id;
-  }
-
-  /** An id that nobody holds, or NONE. */
-  private takeFree(): PrefixId | typeof NONE {
-    for (let id = this.free.pop(); id !== undefined; id = this.free.pop()) {
-      this.waiting[id] = 0;
-      if (this.uses[id] === 0) return id;
-    }
-    return NONE;
-  }
-
-  private freeSlot(length: number, w0: number, w1: number, w2: number, w3: number): number {
-    const mask = this.slots.length - 1;
-    let slot = hash(length, w0, w1, w2, w3) & mask;
-    while (this.slots[slot] !== 0) slot = (slot + 1) & mask;
-    return slot;
+    const hash = prefixHash(length, w0, w1, w2, w3);
+    const found = this.lookUp(hash, length, w0, w1, w2, w3);
+    return found !== NONE ? found : this.insert(hash, length, w0, w1, w2, w3);
   }
 
   addPrefix(prefix: Prefix): PrefixId {
@@ -138,12 +115,18 @@ export class PrefixTable {
   }
 
   retain(id: RowId): void {
-    if (this.uses[id]!++ === 0) this.count++;
+    const at = id * this.recordWords + USES;
+    const before = this.records[at]!;
+    this.records[at] = before + ONE_USE;
+    if (before >>> 8 === 0) this.count++;
   }
 
   release(id: RowId): void {
-    if (this.uses[id] === 0) throw new Error(`invariant: prefix ${id} released more often than retained`);
-    if (--this.uses[id]! > 0) return;
+    const at = id * this.recordWords + USES;
+    const before = this.records[at]!;
+    if (before >>> 8 === 0) throw new Error(`invariant: prefix ${id} released more often than retained`);
+    this.records[at] = before - ONE_USE;
+    if (before >>> 8 > 1) return;
     this.count--;
     if (this.waiting[id] !== 0) return;
     this.waiting[id] = 1;
@@ -151,100 +134,164 @@ export class PrefixTable {
   }
 
   length(id: PrefixId): number {
-    return this.lengths[id]!;
+    return this.records[id * this.recordWords + USES]! & BITS_MASK;
   }
 
   prefix(id: PrefixId): Prefix {
-    const wide = this.family === 'ipv6';
-    return prefixFromWords(
-      this.family,
-      this.lengths[id]!,
-      this.w0[id]!,
-      wide ? this.w1[id]! : 0,
-      wide ? this.w2[id]! : 0,
-      wide ? this.w3[id]! : 0,
-    );
+    const { length, w0, w1, w2, w3 } = this.words(id, {
+      family: this.family,
+      length: 0,
+      w0: 0,
+      w1: 0,
+      w2: 0,
+      w3: 0,
+    });
+    return prefixFromWords(this.family, length, w0, w1, w2, w3);
   }
 
   /** Fills `into` instead of making an object. */
   words(id: RowId, into: Mutable<PrefixWords>): PrefixWords {
-    into.length = this.lengths[id]!;
-    into.w0 = this.w0[id]!;
-    if (this.family === 'ipv6') {
-      into.w1 = this.w1[id]!;
-      into.w2 = this.w2[id]!;
-      into.w3 = this.w3[id]!;
+    const { records } = this;
+    const at = id * this.recordWords;
+    into.length = records[at + USES]! & BITS_MASK;
+    into.w0 = records[at + W0]! >>> 0;
+    if (this.wide) {
+      into.w1 = records[at + W1]! >>> 0;
+      into.w2 = records[at + W2]! >>> 0;
+      into.w3 = records[at + W3]! >>> 0;
     }
     return into;
   }
 
+  /**
+   * Asks memory for what `find` and `add` of prefixes with these hashes will read. One prefix after the other waits for its slot, and
+   * then for its record; here the answers come side by side. Nothing follows from it.
+   */
+  ask(hashes: Int32Array, count: number): number {
+    const { slots, records, recordWords } = this;
+    const mask = slots.length - 1;
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum ^= slots[hashes[i]! & mask]!;
+    for (let i = 0; i < count; i++) {
+      const id = (slots[hashes[i]! & mask]! & ID_MASK) - 1;
+      if (id >= 0) sum ^= records[id * recordWords]!;
+    }
+    return sum;
+  }
+
+  private isHeld(id: number): boolean {
+    return this.records[id * this.recordWords + USES]! >>> 8 !== 0;
+  }
+
+  private lookUp(hash: number, length: number, w0: number, w1: number, w2: number, w3: number): PrefixId {
+    const { slots } = this;
+    const mask = slots.length - 1;
+    const tag = tagOf(hash);
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = slots[slot]!;
+      if (entry === 0) return NONE as PrefixId;
+      if ((entry & ~ID_MASK) !== tag) continue;
+      const id = (entry & ID_MASK) - 1;
+      if (this.equals(id, length, w0, w1, w2, w3)) return id as PrefixId;
+    }
+  }
+
   private equals(id: number, length: number, w0: number, w1: number, w2: number, w3: number): boolean {
-    if (this.w0[id] !== w0 || this.lengths[id] !== length) return false;
-    return this.family === 'ipv4' || (this.w1[id] === w1 && this.w2[id] === w2 && this.w3[id] === w3);
+    const { records } = this;
+    const at = id * this.recordWords;
+    if (records[at + W0] !== (w0 | 0) || (records[at + USES]! & BITS_MASK) !== length) return false;
+    if (!this.wide) return true;
+    return records[at + W1] === (w1 | 0) && records[at + W2] === (w2 | 0) && records[at + W3] === (w3 | 0);
+  }
+
+  private insert(hash: number, length: number, w0: number, w1: number, w2: number, w3: number): PrefixId {
+    const again = this.takeFree();
+    if (again !== NONE) this.remove(again as PrefixId);
+    const id = (again === NONE ? this.next++ : again) as PrefixId;
+    if (id >= ID_MASK) throw new Error(`invariant: more than ${ID_MASK} prefixes`);
+    if (id >= this.waiting.length) this.grow();
+    const { records } = this;
+    const at = id * this.recordWords;
+    records[at + W0] = w0;
+    records[at + USES] = length;
+    if (this.wide) {
+      records[at + W1] = w1;
+      records[at + W2] = w2;
+      records[at + W3] = w3;
+    }
+    this.ofLength[length]!++;
+    if (this.next * 2 > this.slots.length) this.rehash();
+    else this.place(id, hash);
+    return id;
+  }
+
+  /** An id that nobody holds, or NONE. */
+  private takeFree(): PrefixId | typeof NONE {
+    for (let id = this.free.pop(); id !== NONE; id = this.free.pop()) {
+      this.waiting[id] = 0;
+      if (!this.isHeld(id)) return id;
+    }
+    return NONE;
+  }
+
+  private place(id: number, hash: number): void {
+    const { slots } = this;
+    const mask = slots.length - 1;
+    let slot = hash & mask;
+    while (slots[slot] !== 0) slot = (slot + 1) & mask;
+    slots[slot] = tagOf(hash) | (id + 1);
   }
 
   private hashOf(id: number): number {
-    const wide = this.family === 'ipv6';
-    return hash(
-      this.lengths[id]!,
-      this.w0[id]!,
-      wide ? this.w1[id]! : 0,
-      wide ? this.w2[id]! : 0,
-      wide ? this.w3[id]! : 0,
-    );
-  }
-
-  private insert(id: number): void {
-    const mask = this.slots.length - 1;
-    let slot = this.hashOf(id) & mask;
-    while (this.slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.slots[slot] = id + 1;
+    const { records } = this;
+    const at = id * this.recordWords;
+    const length = records[at + USES]! & BITS_MASK;
+    const w0 = records[at + W0]!;
+    if (!this.wide) return prefixHash(length, w0, 0, 0, 0);
+    return prefixHash(length, w0, records[at + W1]!, records[at + W2]!, records[at + W3]!);
   }
 
   /** Closes the gap: every entry behind it that would not be found any more moves forward. */
   private remove(id: PrefixId): void {
-    const mask = this.slots.length - 1;
+    const { slots } = this;
+    const mask = slots.length - 1;
     let gap = this.hashOf(id) & mask;
-    while (this.slots[gap] !== id + 1) gap = (gap + 1) & mask;
-    for (let slot = (gap + 1) & mask; this.slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = this.hashOf(this.slots[slot]! - 1) & mask;
+    while ((slots[gap]! & ID_MASK) !== id + 1) gap = (gap + 1) & mask;
+    for (let slot = (gap + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const home = this.hashOf((slots[slot]! & ID_MASK) - 1) & mask;
       if (((slot - home) & mask) >= ((slot - gap) & mask)) {
-        this.slots[gap] = this.slots[slot]!;
+        slots[gap] = slots[slot]!;
         gap = slot;
       }
     }
-    this.slots[gap] = 0;
-    this.placed--;
-    this.ofLength[this.lengths[id]!]!--;
+    slots[gap] = 0;
+    this.ofLength[this.length(id)]!--;
   }
 
   private grow(): void {
-    const last = this.lengths.length;
-    this.lengths = grown(this.lengths, last);
-    this.w0 = grown(this.w0, last);
-    if (this.family === 'ipv6') {
-      this.w1 = grown(this.w1, last);
-      this.w2 = grown(this.w2, last);
-      this.w3 = grown(this.w3, last);
-    }
-    this.uses = grown(this.uses, last);
-    this.waiting = grown(this.waiting, last);
+    this.waiting = grown(this.waiting, this.waiting.length);
+    this.records = grown(this.records, this.waiting.length * this.recordWords - 1);
   }
 
+  /** With twice the slots: id by id, which is the order of the records. */
   private rehash(): void {
-    const before = this.slots;
-    this.slots = new Int32Array(before.length * 2);
-    for (let i = 0; i < before.length; i++) if (before[i] !== 0) this.insert(before[i]! - 1);
+    this.slots = new Int32Array(this.slots.length * 2);
+    for (let id = 0; id < this.next; id++) this.place(id, this.hashOf(id));
   }
 }
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** The seven bits of a hash that a slot keeps. */
+function tagOf(hash: number): number {
+  return (hash ^ (hash << 28)) & ~ID_MASK;
+}
+
 /**
  * Eight neighbours of one length (a /26 and the next seven) have slots side by side, in one line of the cache; where such a
  * block is, the rest of the prefix says, multiplied and folded (constants of MurmurHash3's finalizer).
  */
-function hash(length: number, w0: number, w1: number, w2: number, w3: number): number {
+export function prefixHash(length: number, w0: number, w1: number, w2: number, w3: number): number {
   const shift = (32 - (length & 31)) & 31;
   const last = length <= 32 ? w0 : length <= 64 ? w1 : length <= 96 ? w2 : w3;
   const low = (last >>> shift) & 7;

@@ -81,11 +81,9 @@ export class HeldRoutes {
   supersede(prefix: PrefixId): void {
     if (this.total === 0) return;
     const { adjRibIn, remove } = this.options;
-    for (let path = adjRibIn.first(prefix); path !== NONE; ) {
-      const next = adjRibIn.nextFor(path);
+    adjRibIn.forEachOf(prefix, (path) => {
       if (adjRibIn.isHeld(path)) remove(path);
-      path = next;
-    }
+    });
   }
 
   /** The path goes, or is fresh again. */

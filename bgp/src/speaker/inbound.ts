@@ -395,8 +395,8 @@ export class Inbound {
     if (accepted !== NONE) counts.accepted++;
     if (path === NONE) {
       counts.received++;
-      adjRibIn.insert(prefix, peer, pathId, received, accepted);
-      if (origin !== NOT_JUDGED) this.origins.set(adjRibIn.first(prefix), origin);
+      const added = adjRibIn.insert(prefix, peer, pathId, received, accepted);
+      if (origin !== NOT_JUDGED) this.origins.set(added, origin);
       if (accepted === NONE) return;
       this.options.touch(prefix);
       return this.held.supersede(prefix);

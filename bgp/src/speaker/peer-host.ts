@@ -19,6 +19,8 @@ export interface PeerHost {
   readonly random: () => number;
   readonly sessionUp: (peer: Peer, agreed: Negotiated, now: Millis) => void;
   readonly sessionDown: (peer: Peer, agreed: Negotiated, end: End, now: Millis) => void;
+  /** Octets of an established session that come next, from a message on. */
+  readonly lookAhead: (octets: Uint8Array, start: number, context: WireContext) => void;
   /** Reads UPDATEs, one after the other. */
   readonly plain: PlainUpdate;
   /** `plain` has read an UPDATE of an established session. */

@@ -188,6 +188,7 @@ export class Peer extends PeerLines {
     if (line === undefined) return;
     const { framer } = line;
     framer.push(octets);
+    let first = true;
     while (line.connection === connection && line.undecided === undefined) {
       if (!framer.advance(contextOf(line).maxMessageOctets)) {
         const { failed } = framer;
@@ -196,6 +197,8 @@ export class Peer extends PeerLines {
         return this.decide(now);
       }
       this.counters.messagesReceived++;
+      if (first) this.lookAhead(line);
+      first = false;
       const { type, start, end } = framer;
       if (type === MESSAGE_TYPE.UPDATE && this.plainUpdate(line, framer.octets, start, end, now)) continue;
       // A copy: what is read here may be kept, and the octets that came are the caller's.
@@ -260,6 +263,12 @@ export class Peer extends PeerLines {
     const { afi, safi } = FAMILY[family];
     const request = { type: 'RouteRefresh', afi, safi, subtype: ROUTE_REFRESH_SUBTYPE.NORMAL } as const;
     this.send(this.primary, encodeMessage(request, contextOf(this.primary)));
+  }
+
+  /** At what follows the first of the messages that came together. */
+  private lookAhead({ session, framer }: Line): void {
+    if (session.state === 'Established')
+      this.host.lookAhead(framer.pushed, framer.position, session.agreed.context);
   }
 
   /** The hold timer restarts as for every UPDATE, once for all that came at the same time. */

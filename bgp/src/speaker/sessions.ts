@@ -19,6 +19,7 @@ import { FailStatic, sendsEndOfRib } from './fail-static.ts';
 import { type Deferral, retainOnLoss } from './graceful-restart.ts';
 import type { ConnectionId, PeerConfig, PeerId } from './input.ts';
 import { Jitter } from './jitter.ts';
+import { LookAhead } from './look-ahead.ts';
 import { limitState, tooManyPrefixes } from './max-prefixes.ts';
 import type { Output } from './output.ts';
 import type { Peer } from './peer.ts';
@@ -28,6 +29,7 @@ import { type Member, Tables } from './tables.ts';
 
 export class Sessions extends Tables {
   private readonly plain = new PlainUpdate();
+  private readonly lookAhead = new LookAhead((family) => this.routing[family].prefixes);
   private readonly tablesChanged = (output: Output): void => {
     this.changed = true;
     this.outputs.push(output);
@@ -76,6 +78,7 @@ export class Sessions extends Tables {
     random: () => this.jitter.next(),
     sessionUp: (peer, agreed, now) => this.sessionUp(this.memberOf(peer), agreed, now),
     sessionDown: (peer, agreed, end, now) => this.sessionDown(this.memberOf(peer), agreed, end, now),
+    lookAhead: (octets, start, context) => this.lookAhead.read(octets, start, context),
     plain: this.plain,
     plainUpdate: (peer, context, now) => this.plainUpdate(this.memberOf(peer), context, now),
     message: (peer, message, now) => this.message(this.memberOf(peer), message, now),

@@ -70,6 +70,14 @@ export class Framer {
     return this.failure;
   }
 
+  /** What was pushed, and where in it the message after the last one starts: to be looked at, not to be relied on. */
+  get pushed(): Uint8Array {
+    return this.chunk;
+  }
+  get position(): number {
+    return this.at;
+  }
+
   /** What `next` says after `advance` found no message: an error, or nothing yet. */
   get failed(): Framed | undefined {
     return this.failure;
