@@ -3,13 +3,13 @@
 
 import { type Prefix, parseAddress, prefixOf } from 'bgp-utils';
 import type { Prng } from 'bgp-utils/testing';
-import { PASSWORDS, type SoakCluster } from './cluster.ts';
 import { AFFINITIES, V3 } from './expectation.ts';
-import { readAll, workloadsOf } from './tables.ts';
+import { type Parts, readAll, workloadsOf } from './tables.ts';
 import {
   configuration,
   entry,
   type Host,
+  PASSWORDS,
   PEERS,
   type PeerName,
   POOLS,
@@ -66,7 +66,7 @@ export class Churn {
   private readonly hosts: readonly Host[];
 
   constructor(
-    private readonly cluster: SoakCluster,
+    private readonly cluster: Parts,
     private readonly random: Prng,
   ) {
     this.hosts = cluster.hosts.filter(({ reflector }) => !reflector);
@@ -229,7 +229,7 @@ export class Churn {
 
   private async route(host: Host, [verb, address]: readonly [string, string]): Promise<boolean> {
     const argv = ['ip', 'route', verb, address, 'dev', WORKLOADS];
-    return (await this.cluster.lab.node(host.name).exec(argv)).code === 0;
+    return (await this.cluster.exec(host, argv)).code === 0;
   }
 }
 

@@ -7,9 +7,10 @@ import type { Exit, LabProcess } from '../../src/lab/background.ts';
 import { EtcdGateway } from '../../src/lab/calico/etcd.ts';
 import { Daemon } from '../../src/lab/demo/daemon.ts';
 import { Lab } from '../../src/lab/lab.ts';
-import { until } from '../../src/lab/process.ts';
+import { type ExecResult, until } from '../../src/lab/process.ts';
 import { openRelay, type Relay } from '../../src/lab/relay.ts';
 import type { Life } from './measure.ts';
+import type { Parts } from './tables.ts';
 import {
   ETCD_COMMAND,
   ETCD_NODE,
@@ -17,6 +18,7 @@ import {
   firstResources,
   type Host,
   hostsOf,
+  PASSWORDS,
   SECRETS_FOLDER,
   topology,
 } from './topology.ts';
@@ -30,10 +32,7 @@ export interface ClusterOptions {
   readonly program: string;
 }
 
-/** Names of the passwords that BGPPeers may ask for; each is its own value. */
-export const PASSWORDS: readonly string[] = ['first', 'second'];
-
-export class SoakCluster {
+export class SoakCluster implements Parts {
   readonly hosts: readonly Host[];
   /** Where the daemons' logs are, a file a host; they stay when the run has failed. */
   readonly logs = mkdtempSync(join(tmpdir(), 'mesos-bgp-soak-'));
@@ -90,6 +89,7 @@ export class SoakCluster {
     }
   }
 
+  exec = ({ name }: Host, argv: readonly string[]): Promise<ExecResult> => this.lab.node(name).exec(argv);
   logOf = ({ name }: Host): string => join(this.logs, `${name}.log`);
   daemon = ({ name }: Host): Daemon => this.daemons.get(name)!;
 

@@ -97,7 +97,7 @@ export class Faults {
 
   async flush(host: Host): Promise<void> {
     for (const family of ['-4', '-6'])
-      await this.cluster.lab.node(host.name).exec(['ip', family, 'route', 'flush', 'proto', '186']);
+      await this.cluster.exec(host, ['ip', family, 'route', 'flush', 'proto', '186']);
   }
 
   private start(fault: Fault, host: Host, forMs: number): void {

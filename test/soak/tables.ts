@@ -1,16 +1,25 @@
 // What is so in truth: etcd's keys, and the routes of every kernel as ip(8) shows them.
 
 import type { Prefix } from 'bgp-utils';
-import type { SoakCluster } from './cluster.ts';
+import type { EtcdGateway } from '../../src/lab/calico/etcd.ts';
+import type { ExecResult } from '../../src/lab/process.ts';
 import { type Host, WORKLOADS } from './topology.ts';
 
+/** What is looked at and changed: the running cluster, or one in memory. */
+export interface Parts {
+  readonly hosts: readonly Host[];
+  readonly etcd: Pick<EtcdGateway, 'put' | 'delete' | 'list'>;
+  /** Runs a program on the host. */
+  exec(host: Host, argv: readonly string[]): Promise<ExecResult>;
+}
+
 /** Empty when etcd does not answer. */
-export async function readAll(cluster: SoakCluster): Promise<ReadonlyMap<string, string>> {
+export async function readAll(cluster: Pick<Parts, 'etcd'>): Promise<ReadonlyMap<string, string>> {
   return new Map((await cluster.etcd.list('/calico/')).map(({ key, value }) => [key, value]));
 }
 
 /** Host routes to workloads: those of another program than ours. */
-export async function workloadsOf(cluster: SoakCluster, host: Host): Promise<readonly Prefix[]> {
+export async function workloadsOf(cluster: Parts, host: Host): Promise<readonly Prefix[]> {
   const { workloads } = await readTables(cluster, host);
   return workloads;
 }
@@ -31,10 +40,9 @@ interface ShownRoute {
 }
 
 /** Both tables in one program run: there are many hosts. @throws when ip(8) fails. */
-export async function readTables(cluster: SoakCluster, host: Host): Promise<Tables> {
-  const { stdout, stderr, code } = await cluster.lab
-    .node(host.name)
-    .exec(['sh', '-c', 'ip -json -4 route show table main; echo ---; ip -json -6 route show table main']);
+export async function readTables(cluster: Parts, host: Host): Promise<Tables> {
+  const script = 'ip -json -4 route show table main; echo ---; ip -json -6 route show table main';
+  const { stdout, stderr, code } = await cluster.exec(host, ['sh', '-c', script]);
   if (code !== 0) throw new Error(`${host.name}: ip route: ${stderr}`);
   const ours = new Map<string, string>();
   const workloads: Prefix[] = [];

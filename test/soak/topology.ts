@@ -18,6 +18,8 @@ export const UPLINK = 'eth1';
 /** Where routes to workloads lead, with nobody at the other end. */
 export const WORKLOADS = 'cali0';
 export const SECRETS_FOLDER = '/run/secrets';
+/** Names of the passwords that BGPPeers may ask for; each is its own value. */
+export const PASSWORDS: readonly string[] = ['first', 'second'];
 const ETCD_ADDRESS = '10.0.0.250';
 
 /** @param count  hosts without the reflectors, 2 to 200. */
