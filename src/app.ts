@@ -15,7 +15,7 @@ import type { EarlierPicture } from './datastore/watch.ts';
 import type { DesiredState } from './desired/desired-state.ts';
 import { drainedPeers } from './desired/drain.ts';
 import { guardIsolation } from './desired/isolation.ts';
-import { fixedRoutes, kernelRoute } from './desired/kernel.ts';
+import { fixedRoutes, kernelRule } from './desired/kernel.ts';
 import { desiredStates, openDatastore } from './desired/pipeline.ts';
 import { NOTHING_APPLIED, reconcile } from './desired/reconcile.ts';
 import { restoredRoutes } from './desired/restored.ts';
@@ -28,7 +28,7 @@ import { createLog, type Log } from './observe/log.ts';
 import { EventCounts } from './observe/metrics.ts';
 import { Report } from './report.ts';
 import { monotonicClock as clock } from './speaker/clock.ts';
-import { KernelPlane, type KernelRule, NoPlane } from './speaker/forwarding.ts';
+import { KernelPlane, NoPlane } from './speaker/forwarding.ts';
 import { SpeakerLoop } from './speaker/loop.ts';
 import { Tcp } from './speaker/tcp.ts';
 import { listeners, pictureKeeper, schedule, socketOptions } from './wiring.ts';
@@ -84,7 +84,7 @@ class Daemon {
     private readonly kernel: Kernel | undefined,
   ) {
     this.report = new Report(log);
-    this.restarting = kernel !== undefined && kernel.routes().length > 0;
+    this.restarting = kernel !== undefined && hasRoutes(kernel);
     const onNextHop = (address: Address, cost: number | undefined, by?: string) =>
       this.loop.feed({ type: 'NextHop', address, cost, interface: by });
     this.fib =
@@ -198,8 +198,7 @@ class Daemon {
     this.report.problems(desired.resolution);
     if (this.plane instanceof KernelPlane) {
       const policy = desired.kernel;
-      const rule: KernelRule = (prefix, route) => kernelRoute(policy, prefix, route);
-      this.plane.setRule(rule, fixedRoutes(policy), policy.ignoredInterfaces);
+      this.plane.setRule(kernelRule(policy), fixedRoutes(policy), policy.ignoredInterfaces);
     }
     this.tcp.setPeers(socketOptions(desired));
     this.tellSpeaker(desired);
@@ -328,4 +327,10 @@ class Daemon {
     this.secrets.close();
     this.endpoints.close();
   }
+}
+
+/** Routes of ours are in the kernel: an earlier run left them. */
+function hasRoutes(kernel: Kernel): boolean {
+  for (const { size } of kernel.scan()) if (size > 0) return true;
+  return false;
 }

@@ -192,11 +192,20 @@ function readiness(parts: Parts): StatusFacts['ready'] {
 
 function kernelFacts({ fib }: Parts): KernelFacts {
   if (fib === undefined) {
-    return { mode: 'none', inStep: true, installed: 0, pending: 0, failed: 0, lastError: undefined };
+    const none = { installed: 0, pending: 0, failed: 0, fights: 0, repairs: 0, lastError: undefined };
+    return { mode: 'none', inStep: true, ...none };
   }
   const { present, pending, failed } = fib.sizes;
-  const lastError = failed === 0 ? undefined : fib.view().find(({ state }) => state === 'failed')?.reason;
-  return { mode: 'netlink', inStep: fib.inStep(), installed: present, pending, failed, lastError };
+  const lastError =
+    failed === 0
+      ? undefined
+      : (fib.refusedNextHops()[0] ?? fib.view().find(({ state }) => state === 'failed')?.reason);
+  const { fights, counters } = fib;
+  return {
+    mode: 'netlink',
+    inStep: fib.inStep(),
+    ...{ installed: present, pending, failed, fights, repairs: counters.corrected, lastError },
+  };
 }
 
 function kernelRouteFacts({ prefix, wanted, present, state, reason }: FibView): KernelRouteFacts {

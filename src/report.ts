@@ -78,6 +78,12 @@ export class Report {
           `${event.routes} kernel routes were changed by someone else, and put right`,
           event,
         );
+      case 'no-next-hop-objects':
+        return this.log.info(`routes name their next hops one by one: ${event.reason}`, event);
+      case 'next-hop-refused':
+        return this.log.error(`the kernel does not take a next hop: ${event.message}`, event);
+      case 'fight':
+        return this.log.error(`kernel route ${event.prefix}: ${event.message}`, event);
       case 'next-hop':
         return this.log.debug(`next hop ${event.address}`, event);
       case 'news-lost':

@@ -45,7 +45,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'src/calico': ['bgp-utils'],
   'src/desired': ['bgp-utils', 'src/calico', 'src/datastore', 'rxjs', 'node'],
   'src/kernel': ['bgp-utils', 'src/sys', 'node'],
-  'src/fib': ['bgp-utils', 'src/kernel/kernel.ts'],
+  'src/fib': ['bgp-utils', 'src/kernel/kernel.ts', 'src/kernel/batch.ts'],
   'src/sys': ['bgp-utils', 'koffi', 'node'],
   'src/speaker': ['bgp-utils', 'src/sys', 'src/fib', 'node'],
   'src/control': ['bgp-utils', 'src/desired/resolution.ts', 'node'],

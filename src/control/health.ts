@@ -56,6 +56,13 @@ export function health(
       `${held} ${what} in use although nobody is left who could tell them, as the datastore confirms them (fail static): see to the peers`,
     );
   }
+  const { fights } = facts.kernel;
+  if (fights > 0) {
+    const what = fights === 1 ? 'a route' : `${fights} routes`;
+    degraded.push(
+      `another program takes ${what} of ours out of the kernel again and again: the log says which (event fight)`,
+    );
+  }
   const { invalid } = facts.speaker.origins;
   if (invalid > 0) {
     const what = invalid === 1 ? 'route comes' : 'routes come';

@@ -72,6 +72,10 @@ export interface KernelSummary {
   readonly installed: number;
   readonly pending: number;
   readonly failed: number;
+  /** Routes that another program takes away again and again. */
+  readonly fights: number;
+  /** Routes and next hops that were put right since the start, after others took or changed them. */
+  readonly repairs: number;
   readonly lastError: string | null;
 }
 

@@ -66,6 +66,10 @@ export interface KernelFacts {
   readonly installed: number;
   readonly pending: number;
   readonly failed: number;
+  /** Routes that another program takes away again and again. */
+  readonly fights: number;
+  /** Routes and next hops of ours that were put right after another program, or an interface, took or changed them. */
+  readonly repairs: number;
   readonly lastError: string | undefined;
 }
 

@@ -2,12 +2,17 @@
 
 import {
   type Address,
+  addressWords,
   containsAddress,
-  containsPrefix,
   FAMILY,
+  type Family,
   type ForwardingRoute,
   familyOfPrefix,
+  maskWord,
   type Prefix,
+  type PrefixWords,
+  prefixAddress,
+  prefixLength,
   prefixOf,
 } from 'bgp-utils';
 import { PRIORITY_SUM } from '../calico/filters.ts';
@@ -66,36 +71,67 @@ export type FibRoute =
 
 const HIGHEST_METRIC = 0xffff_ffff;
 
-/** @returns undefined for a route that stays out of the kernel: its pool is Felix's to program. */
-export function kernelRoute(
-  policy: KernelPolicy,
-  prefix: Prefix,
-  route: ForwardingRoute,
-): FibRoute | undefined {
-  const pool = policy.pools.find(({ cidr }) => containsPrefix(cidr, prefix));
-  if (pool?.program === false) return undefined;
-  if (route.type === 'blackhole') return { type: 'blackhole', metric: 0 };
-  if (route.nextHops.some((hop) => policy.wireguardNextHops.includes(hop))) return undefined;
-  const tunnels = route.nextHops.map((hop) => (pool && !isNative(pool, hop) ? pool.tunnel : undefined));
+/** The policy, ready to be asked of any number of routes. */
+export interface KernelRule {
+  /** Index of the pool around a prefix, or -1. Prefixes of one pool are treated alike.                          [hot] */
+  poolOf(prefix: PrefixWords): number;
+  /** @returns undefined for a route that stays out of the kernel: its pool is Felix's to program. */
+  route(pool: number, family: Family, route: ForwardingRoute): FibRoute | undefined;
+}
+
+export function kernelRule(policy: KernelPolicy): KernelRule {
+  const ranges = policy.pools.map(({ cidr }) => rangeOf(cidr));
   return {
-    type: 'unicast',
-    nextHops: route.nextHops,
-    ...(route.weights === undefined ? {} : { weights: route.weights }),
-    ...(tunnels.some((tunnel) => tunnel !== undefined) && { tunnels }),
-    metric: metricOf(route.localPref, prefix),
+    poolOf: (prefix) => {
+      for (let i = 0; i < ranges.length; i++) if (contains(ranges[i]!, prefix)) return i;
+      return -1;
+    },
+    route: (pool, family, route) => {
+      const { program, ...how } = policy.pools[pool] ?? OUTSIDE;
+      if (!program) return undefined;
+      if (route.type === 'blackhole') return { type: 'blackhole', metric: 0 };
+      if (route.nextHops.some((hop) => policy.wireguardNextHops.includes(hop))) return undefined;
+      const tunnels = route.nextHops.map((hop) => (isNative(how, hop) ? undefined : how.tunnel));
+      return {
+        type: 'unicast',
+        nextHops: route.nextHops,
+        ...(route.weights === undefined ? {} : { weights: route.weights }),
+        ...(tunnels.some((tunnel) => tunnel !== undefined) && { tunnels }),
+        metric: metricOf(route.localPref, family),
+      };
+    },
   };
 }
+
+/** What goes for prefixes that are in no pool. */
+const OUTSIDE = { program: true, tunnel: undefined, tunnelUnlessNextHopIn: undefined };
+
+function rangeOf(cidr: Prefix): PrefixWords {
+  const [w0, w1, w2, w3] = addressWords(prefixAddress(cidr));
+  return { family: familyOfPrefix(cidr), length: prefixLength(cidr), w0, w1, w2, w3 };
+}
+
+const contains = (range: PrefixWords, prefix: PrefixWords): boolean =>
+  range.family === prefix.family &&
+  range.length <= prefix.length &&
+  maskWord(prefix.w0, range.length) === range.w0 &&
+  (range.length <= 32 ||
+    (maskWord(prefix.w1, range.length - 32) === range.w1 &&
+      maskWord(prefix.w2, range.length - 64) === range.w2 &&
+      maskWord(prefix.w3, range.length - 96) === range.w3));
 
 /**
  * CrossSubnet: a next hop in our own network needs no tunnel. Each of several next hops is looked at by itself; BIRD leaves the
  * tunnel away from all of them, and sends packets of containers where nobody routes them.
  */
-const isNative = ({ tunnelUnlessNextHopIn }: KernelPool, hop: Address): boolean =>
-  tunnelUnlessNextHopIn !== undefined && containsAddress(tunnelUnlessNextHopIn, hop);
+const isNative = (
+  { tunnelUnlessNextHopIn }: Pick<KernelPool, 'tunnelUnlessNextHopIn'>,
+  hop: Address,
+): boolean => tunnelUnlessNextHopIn !== undefined && containsAddress(tunnelUnlessNextHopIn, hop);
 
 /** M − LOCAL_PREF, 3.5. LOCAL_PREF is any 32-bit number, so it is kept inside what the kernel takes, and off its default 0. */
-function metricOf(localPref: number, prefix: Prefix): number {
+function metricOf(localPref: number, family: Family): number {
   const metric = PRIORITY_SUM - localPref;
-  const lowest = familyOfPrefix(prefix) === 'ipv4' ? 0 : 1;
+  const lowest = family === 'ipv4' ? 0 : 1;
   return Math.min(Math.max(metric, lowest), HIGHEST_METRIC);
 }

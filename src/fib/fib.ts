@@ -2,29 +2,43 @@
 // which is the work to do. Pure: sync.ts carries changes to the kernel and brings back what came of them.
 //
 // All is level-triggered. A change, a doubled or late one, a refused batch, a route that someone took away and a restart
-// end in the same place, because work is always computed anew from `wanted` and `present`:
+// end in the same place, because work is always computed anew from what is wanted and what is there:
 //   • nothing wanted               → all present routes of the prefix go (those found at start not before `sweep`)
 //   • wanted, no next hop resolves → the same, and the reason is kept
 //   • wanted and not present       → put it there, in place of the present one with the same metric
 //   • wanted and present           → what else is present of the prefix (it had another metric) goes: only now, so that the
 //                                    new route forwards before the old one is removed, and a refused one leaves the old
-// A unicast route whose next hops resolve in part uses those that do.
-//
-// [hot] `want`, `take` and `applied` run once a route. An entry is found by its prefix once and travels as itself after
-// that; routes through the same lone next hop share one list of next hops, so that most comparisons end at `===`.
+// A unicast route whose next hops resolve in part uses those that do. The rows are in rows.ts, where they lead to in
+// next-hop-sets.ts and objects.ts.
 
-import { type Address, comparePrefixes, type Millis, NEVER, type Prefix } from 'bgp-utils';
 import {
+  type Address,
+  comparePrefixes,
+  FAMILIES,
+  type Family,
+  familyOfPrefix,
+  type Millis,
+  NEVER,
+  type Prefix,
+  type PrefixId,
+} from 'bgp-utils';
+import type { RouteBatch } from '../kernel/batch.ts';
+import {
+  IPV6_DEFAULT_METRIC,
+  type KernelError,
   type KernelRoute,
+  type NextHopObject,
   type NextHopResolution,
+  type ObjectChange,
   PROTOCOL_BGP,
-  type RouteChange,
   type RouteError,
-  sameRoute,
   shownMetric,
 } from '../kernel/kernel.ts';
-import { NextHopTable } from './next-hops.ts';
-import { type FibRoute, sameFibRoute } from './route.ts';
+import { Fights } from './fights.ts';
+import { type NextHopSet, NextHopSets } from './next-hop-sets.ts';
+import type { FibRoute } from './route.ts';
+import { RouteRows } from './rows.ts';
+import { NO_TARGET } from './targets.ts';
 
 export type { FibRoute } from './route.ts';
 
@@ -48,89 +62,77 @@ export interface FibSizes {
   readonly wanted: number;
   /** Routes in the kernel. */
   readonly present: number;
+  /** Of routes, and of next-hop objects. */
   readonly pending: number;
   readonly failed: number;
   readonly unresolved: number;
 }
 
-const NONE: readonly KernelRoute[] = [];
-const FIRST_RETRY_MS = 1000;
-const LAST_RETRY_MS = 60_000;
-/** Entries a step of `finishRescan` looks at. */
-const STEP = 1000;
-
-interface Failure {
+/** Somebody takes a route of ours away again and again. */
+export interface FightReport {
+  readonly prefix: Prefix;
   readonly message: string;
-  readonly attempts: number;
-  readonly retryAt: Millis;
 }
 
-interface Entry {
-  readonly prefix: Prefix;
-  wanted: FibRoute | undefined;
-  /** Replaced, never changed: views show it. */
-  present: readonly KernelRoute[];
-  /** Found at start and nobody spoke of it yet. */
-  adopted: boolean;
-  /** Changes are due. */
-  pending: boolean;
-  /** It stands in the queue. */
-  queued: boolean;
-  /** Said nothing any more; the prefix may have another entry now. */
-  forgotten: boolean;
-  /** No next hop resolves. */
-  unresolved: string | undefined;
-  failure: Failure | undefined;
-  /** The rescan during which we changed it: what that rescan says of it is out of date. */
-  touched: number;
-  /** Present routes that the rescan number `seenIn` has seen. */
-  seen: readonly KernelRoute[];
-  seenIn: number;
+/** What is known of the one who took a route of ours away. */
+export interface Adversary {
+  /** Netlink port, as a rule the id of a process. */
+  readonly port: number;
+  /** What stands there now. */
+  readonly route: KernelRoute | undefined;
 }
 
 export class Fib {
-  readonly #entries = new Map<Prefix, Entry>();
-  /** Those with `pending`, in order; others among them are passed over. */
-  #queue: Entry[] = [];
-  /** Where the queue begins: what is before was taken. */
-  #head = 0;
-  #pending = 0;
-  /** Where the changes that `take` gave last came from. */
-  #taken: Entry[] = [];
-  readonly #failed = new Set<Entry>();
-  readonly #nextHops = new NextHopTable<Entry>();
+  readonly #sets: NextHopSets;
+  readonly #rows: Readonly<Record<Family, RouteRows>>;
+  readonly #fights = new Fights();
+  #fightReports: FightReport[] = [];
   #swept = false;
-  #rescan = 0;
-  #wanted = 0;
-  #present = 0;
-  #unresolved = 0;
+
+  /** @param withObjects  the kernel has next-hop objects. */
+  constructor(withObjects = false) {
+    this.#sets = new NextHopSets(withObjects);
+    this.#rows = { ipv4: new RouteRows('ipv4', this.#sets), ipv6: new RouteRows('ipv6', this.#sets) };
+  }
 
   // What shall be
 
+  /** The rows of a family, for those who find and keep prefixes by their row. */
+  rows(family: Family): Pick<RouteRows, 'prefixes'> {
+    return this.#rows[family];
+  }
+
   /** The route a prefix shall have; undefined: none. Saying it twice changes nothing. */
   want(prefix: Prefix, route: FibRoute | undefined): void {
-    const entry = this.#entries.get(prefix) ?? (route === undefined ? undefined : this.#create(prefix));
+    const { prefixes } = this.#rows[familyOfPrefix(prefix)];
+    if (route === undefined && prefixes.findPrefix(prefix) < 0) return;
+    this.wantRow(familyOfPrefix(prefix), prefixes.addPrefix(prefix), route);
+  }
+
+  /** The same by row. Routes that are alike are best given as one object. */
+  wantRow(family: Family, row: PrefixId, route: FibRoute | undefined): void {
+    const rows = this.#rows[family];
     // Nothing was said of an adopted route but that it is not wanted, which is what is known already: sweep decides.
-    if (entry === undefined || sameFibRoute(entry.wanted, route)) return;
-    this.#wanted += (route === undefined ? 0 : 1) - (entry.wanted === undefined ? 0 : 1);
-    this.#nextHops.use(entry, entry.wanted, route);
-    entry.wanted = route;
-    entry.adopted = false;
-    this.#due(entry);
+    if (route === undefined) rows.want(row, undefined, 0);
+    else {
+      const metric = route.metric === 0 && family === 'ipv6' ? IPV6_DEFAULT_METRIC : route.metric;
+      rows.want(row, this.#sets.use(route, this.#objectOf(rows.haveOf(row))), metric);
+    }
   }
 
   /** How a next hop is reached; the routes that use it follow. */
   setNextHop(address: Address, resolution: NextHopResolution): void {
-    for (const entry of this.#nextHops.set(address, resolution)) this.#due(entry);
+    this.#sets.setNextHop(address, resolution);
+    this.#follow();
   }
 
   /** Next hops of the route for which nothing was said yet. */
   unknownNextHops(route: FibRoute | undefined): readonly Address[] {
-    return this.#nextHops.unknownOf(route);
+    return this.#sets.unknownOf(route);
   }
 
   usesNextHop(address: Address): boolean {
-    return this.#nextHops.has(address);
+    return this.#sets.has(address);
   }
 
   /**
@@ -138,311 +140,282 @@ export class Fib {
    * ours, so next hops of others may be resolved through it.
    */
   directRoute(prefix: Prefix): KernelRoute | undefined {
-    const entry = this.#entries.get(prefix);
-    if (entry?.wanted?.type !== 'unicast' || entry.wanted.tunnels !== undefined) return undefined;
-    const direct = entry.wanted.nextHops.every((address) => this.#nextHops.isOnLink(address));
-    const target = direct ? this.#target(entry) : undefined;
-    return target && entry.present.find((route) => sameRoute(route, target));
+    const rows = this.#rows[familyOfPrefix(prefix)];
+    const row = rows.prefixes.findPrefix(prefix);
+    const set = row < 0 ? undefined : rows.wantOf(row);
+    if (set === undefined || !rows.isRight(row) || !this.#sets.isDirect(set)) return undefined;
+    return this.#present(rows, row).find(({ metric }) => metric === rows.metricOf(row));
   }
 
   /** The adopted routes that nobody wanted can go: all is known now. @returns how many. */
   sweep(): number {
     this.#swept = true;
-    let count = 0;
-    for (const entry of this.#entries.values()) {
-      if (!entry.adopted) continue;
-      entry.adopted = false;
-      count += entry.present.length;
-      this.#due(entry);
-    }
-    return count;
+    return this.#rows.ipv4.sweep() + this.#rows.ipv6.sweep();
   }
 
   /** Nothing is wanted any more, nothing is kept. */
   wantNothing(): void {
-    for (const prefix of [...this.#entries.keys()]) this.want(prefix, undefined);
+    for (const family of FAMILIES)
+      for (const row of this.#rows[family].rows()) this.wantRow(family, row, undefined);
     this.sweep();
   }
 
   // What is to be done
 
+  /** Changes of next-hop objects; tell with `objectsApplied` what came of them, and ask again until there are none. */
+  takeObjects(): readonly ObjectChange[] {
+    return this.#sets.objects?.take() ?? [];
+  }
+
+  objectsApplied(
+    changes: readonly ObjectChange[],
+    errors: readonly (KernelError | undefined)[],
+    now: Millis,
+  ): void {
+    this.#sets.objects?.applied(changes, errors, now);
+    this.#follow();
+  }
+
+  /** Objects that nothing uses. @param others  those that other programs' routes name. */
+  collectObjects(others: ReadonlySet<number>): readonly ObjectChange[] {
+    const named = (id: number) =>
+      others.has(id) || this.#sets.targets.find({ type: 'unicast', nextHops: [], object: id }) !== NO_TARGET;
+    return this.#sets.objects?.collect(named, this.#swept) ?? [];
+  }
+
   /**
-   * Changes that bring the kernel nearer to what is wanted; tell with `applied` what came of them before taking more.
+   * Fills in changes that bring the kernel nearer to what is wanted; tell with `applied` what came of them, in the same turn.
    * @param limit  of prefixes.
    */
-  take(limit: number): readonly RouteChange[] {
-    const changes: RouteChange[] = [];
-    const from: Entry[] = [];
-    for (let taken = 0; this.#head < this.#queue.length && taken < limit; this.#head++) {
-      const entry = this.#queue[this.#head]!;
-      entry.queued = false;
-      if (!entry.pending) continue;
-      this.#setPending(entry, false);
-      taken++;
-      this.#changes(entry, changes);
-      while (from.length < changes.length) from.push(entry);
-    }
-    // Not each time: the rest moves.
-    if (this.#head * 2 >= this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-    this.#taken = from;
-    return changes;
+  take(batch: RouteBatch, limit: number): void {
+    batch.clear();
+    const taken = this.#rows.ipv4.take(batch, limit);
+    this.#rows.ipv6.take(batch, limit - taken);
   }
 
-  /** @param changes  all that `take` gave. @param errors  those of them that failed. */
-  applied(changes: readonly RouteChange[], errors: readonly RouteError[], now: Millis): void {
-    const failures = errors.length === 0 ? undefined : new Map(errors.map((error) => [error.change, error]));
-    for (const [i, change] of changes.entries()) {
-      const entry = this.#entryOfChange(change, i);
-      if (entry === undefined) continue;
-      entry.touched = this.#rescan;
-      const error = failures?.get(change);
-      if (error !== undefined) {
-        const attempts = (entry.failure?.attempts ?? 0) + 1;
-        const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1));
-        entry.failure = { message: `${error.name}: ${error.message}`, attempts, retryAt: now + wait };
-        this.#failed.add(entry);
-        continue;
-      }
-      this.#setPresent(entry, change.route.metric, change.type === 'replace' ? change.route : undefined);
-      if (entry.failure !== undefined) {
-        entry.failure = undefined;
-        this.#failed.delete(entry);
-      }
-      this.#settle(entry);
-    }
+  /** @param errors  of those that failed, in the order of the batch. */
+  applied(batch: RouteBatch, errors: readonly RouteError[], now: Millis): void {
+    const failures = errors.length === 0 ? undefined : new Map(errors.map((error) => [error.index, error]));
+    for (let at = 0; at < batch.size; at++)
+      this.#rows[batch.familyOf(at)].applied(batch, at, failures?.get(at), now);
   }
 
-  /** Makes failed changes due again. @param now  those whose time has come; NEVER: all, since something has changed. */
+  /** Makes failed changes due again. @param now  those whose time has come; NEVER: all but fights, since something has changed. */
   retry(now: Millis): void {
-    for (const entry of this.#failed) {
-      if (entry.failure!.retryAt > now) continue;
-      this.#failed.delete(entry); // its number of attempts is kept
-      this.#setPending(entry, true);
+    for (const rows of Object.values(this.#rows)) {
+      for (const row of rows.waiting) {
+        const failure = rows.failures.get(row)!;
+        if (now === NEVER ? !failure.fight : failure.retryAt <= now) rows.retry(row);
+      }
     }
+    this.#sets.retry(now);
+    this.#follow();
   }
 
   /** When the first failed change is due again. */
   nextRetry(): Millis {
-    let next = NEVER;
-    for (const { failure } of this.#failed) next = Math.min(next, failure!.retryAt);
+    let next = this.#sets.objects?.nextRetry() ?? NEVER;
+    for (const { waiting, failures } of Object.values(this.#rows))
+      for (const row of waiting) next = Math.min(next, failures.get(row)!.retryAt);
     return next;
   }
 
   // What is
 
   /** Routes found at start. They stay until they are wanted otherwise, or `sweep`. */
-  adopt(routes: readonly KernelRoute[]): void {
-    for (const route of routes) this.#found(route);
+  adopt(list: RouteBatch): void {
+    for (let at = 0; at < list.size; at++) this.#found(list, at);
   }
 
-  /** Someone removed a route of ours. @returns false when it was not known to be there. */
-  lost(prefix: Prefix, metric: number): boolean {
-    const entry = this.#entries.get(prefix);
-    if (entry === undefined || this.#presentAt(entry, metric) === undefined) return false;
-    this.#setPresent(entry, metric, undefined);
-    this.#due(entry);
+  /** All next-hop objects that the kernel has. @returns how many of ours are not as we thought. */
+  foundObjects(list: readonly NextHopObject[]): number {
+    const corrected = this.#sets.objects?.found(list) ?? 0;
+    this.#follow();
+    return corrected;
+  }
+
+  /**
+   * Someone removed a route of ours.
+   * @param by  undefined: the kernel itself. @returns false when it was not known to be there.
+   */
+  lost(prefix: Prefix, metric: number, now: Millis, by: Adversary | undefined): boolean {
+    const rows = this.#rows[familyOfPrefix(prefix)];
+    const row = rows.prefixes.findPrefix(prefix);
+    if (row < 0 || !rows.lost(row, shownMetric(prefix, metric))) return false;
+    if (by === undefined || rows.wantOf(row) === undefined) rows.due(row);
+    else this.#repair(rows, row, now, by);
+    return true;
+  }
+
+  /** Someone put a route of our protocol there. @returns false when it was known. */
+  foundByNews(route: KernelRoute, now: Millis, by: Adversary): boolean {
+    const rows = this.#rows[familyOfPrefix(route.prefix)];
+    const row = rows.prefixes.addPrefix(route.prefix);
+    const replaces = rows.isRight(row) && rows.metricOf(row) === shownMetric(route.prefix, route.metric);
+    const target = this.#sets.targets.intern(route);
+    if (!rows.found(row, shownMetric(route.prefix, route.metric), target, !this.#swept)) return false;
+    if (replaces && !rows.isRight(row)) this.#repair(rows, row, now, by);
+    else rows.due(row);
     return true;
   }
 
   /** A list of what the kernel holds begins. What we change from here on counts as known. */
   beginRescan(): void {
-    this.#rescan++;
+    for (const rows of Object.values(this.#rows)) rows.beginRescan();
   }
 
   /** Some of the list. @returns how many routes are not as we thought. */
-  rescan(routes: readonly KernelRoute[]): number {
+  rescan(list: RouteBatch): number {
     let corrected = 0;
-    for (const route of routes) {
-      const entry = this.#entries.get(route.prefix);
-      if (entry?.touched === this.#rescan) continue;
-      const known = entry && this.#presentAt(entry, route.metric);
-      if (known === undefined || !sameRoute(known, route)) {
-        this.#found(route);
-        corrected++;
-      }
-      const now = this.#entries.get(route.prefix)!;
-      const before = now.seenIn === this.#rescan ? now.seen : NONE;
-      now.seen = [...before, this.#presentAt(now, route.metric)!];
-      now.seenIn = this.#rescan;
+    for (let at = 0; at < list.size; at++) {
+      const rows = this.#rows[list.familyOf(at)];
+      const row = list.findIn(rows.prefixes, at) as PrefixId;
+      if (row >= 0 && rows.isTouched(row)) continue;
+      if (this.#found(list, at)) corrected++;
+      rows.markSeen(list.findIn(rows.prefixes, at) as PrefixId, list.metric[at]!);
     }
     return corrected;
   }
 
-  /** The list ended: what was not in it is gone. Some hundred prefixes a step. @returns at last how many. */
+  /** The list ended: what was not in it is gone. Some thousand prefixes a step. @returns at last how many. */
   *finishRescan(): Generator<void, number, void> {
-    let corrected = 0;
-    let looked = 0;
-    const current = this.#rescan;
-    for (const entry of this.#entries.values()) {
-      if (++looked % STEP === 0) yield;
-      if (current !== this.#rescan) return corrected; // another one began
-      if (entry.touched === current) continue;
-      const seen = entry.seenIn === current ? entry.seen : NONE;
-      entry.seen = NONE;
-      for (const route of entry.present.filter((each) => !seen.includes(each))) {
-        corrected++;
-        this.#setPresent(entry, route.metric, undefined);
-        this.#due(entry);
-      }
-    }
-    return corrected;
+    const corrected = yield* this.#rows.ipv4.finishRescan();
+    return corrected + (yield* this.#rows.ipv6.finishRescan());
+  }
+
+  /** Fights that began since the last call. */
+  takeFights(): readonly FightReport[] {
+    const reports = this.#fightReports;
+    this.#fightReports = [];
+    return reports;
+  }
+
+  /** Prefixes that somebody takes away again and again. */
+  fights(now: Millis): number {
+    return this.#fights.count(now);
+  }
+
+  /** Why the kernel does not take next hops. */
+  refusedNextHops(): readonly string[] {
+    return this.#sets.objects?.failures().map(({ message }) => message) ?? [];
   }
 
   /** @param prefix  of this one only. */
   view(prefix?: Prefix): readonly FibView[] {
-    const entries = prefix === undefined ? [...this.#entries.values()] : this.#entryOf(prefix);
-    return entries
-      .map((entry): FibView => {
-        const state = this.#state(entry);
-        const reason =
-          state === 'failed'
-            ? entry.failure!.message
-            : state === 'unresolved' || state === 'removing'
-              ? entry.unresolved
-              : undefined;
-        return { prefix: entry.prefix, wanted: entry.wanted, present: entry.present, state, reason };
-      })
+    const views: FibView[] = [];
+    for (const family of FAMILIES) {
+      const rows = this.#rows[family];
+      if (prefix === undefined) for (const row of rows.rows()) views.push(this.#viewOf(rows, row));
+      else if (familyOfPrefix(prefix) === family && rows.prefixes.findPrefix(prefix) >= 0)
+        views.push(this.#viewOf(rows, rows.prefixes.findPrefix(prefix)));
+    }
+    return views
+      .filter(({ wanted, present }) => wanted !== undefined || present.length > 0)
       .sort((a, b) => comparePrefixes(a.prefix, b.prefix));
   }
 
   get sizes(): FibSizes {
+    const { ipv4, ipv6 } = this.#rows;
+    const sizes = {
+      wanted: ipv4.wanted + ipv6.wanted,
+      present: ipv4.present + ipv6.present,
+      pending: ipv4.pending + ipv6.pending + (this.#sets.objects?.pending ?? 0),
+      failed: ipv4.waiting.size + ipv6.waiting.size,
+      unresolved: 0,
+    };
+    for (const { unresolved, users } of this.#sets.unusable())
+      if (unresolved !== undefined) sizes.unresolved += users;
+      else sizes.failed += users;
+    return sizes;
+  }
+
+  #found(list: RouteBatch, at: number): boolean {
+    const rows = this.#rows[list.familyOf(at)];
+    const { length, w0, w1, w2, w3 } = list;
+    const row = rows.prefixes.add(length[at]!, w0[at]!, w1[at]!, w2[at]!, w3[at]!);
+    const target = this.#sets.targets.intern(list.via[at]!);
+    const news = rows.found(row, list.metric[at]!, target, !this.#swept);
+    if (news) rows.due(row);
+    return news;
+  }
+
+  /** Puts a route back that somebody took, or waits with it when that goes on and on. */
+  #repair(rows: RouteRows, row: PrefixId, now: Millis, by: Adversary): void {
+    const prefix = rows.prefixes.prefix(row);
+    const { waitMs, begins } = this.#fights.repair(prefix, now);
+    rows.due(row);
+    if (waitMs === 0) return;
+    const message = fightMessage(by);
+    rows.hold(row, { message, attempts: 0, retryAt: now + waitMs, fight: true });
+    if (begins) this.#fightReports.push({ prefix, message });
+  }
+
+  /** What the kernel has changed for many routes at once. */
+  #follow(): void {
+    const { changed, gone } = this.#sets;
+    if (changed.size === 0 && gone.size === 0) return;
+    const [sets, targets] = [new Set(changed), new Set(gone)];
+    changed.clear();
+    gone.clear();
+    for (const rows of Object.values(this.#rows)) rows.follow(sets, targets);
+  }
+
+  #objectOf(target: number): number {
+    return target === NO_TARGET ? 0 : (this.#sets.targets.via(target).object ?? 0);
+  }
+
+  #present(rows: RouteRows, row: PrefixId): KernelRoute[] {
+    const prefix = rows.prefixes.prefix(row);
+    return [...rows.presentOf(row)].map(({ target, metric }) => {
+      const { type, object } = this.#sets.targets.via(target);
+      const nextHops = this.#sets.nextHops(target);
+      return {
+        prefix,
+        type,
+        metric,
+        nextHops,
+        ...(object !== undefined && { object }),
+        protocol: PROTOCOL_BGP,
+      };
+    });
+  }
+
+  #viewOf(rows: RouteRows, row: PrefixId): FibView {
+    const set = rows.wantOf(row);
+    const present = this.#present(rows, row);
+    const state = stateOf(rows, row, set);
+    const failure = rows.failures.get(row)?.message;
     return {
-      wanted: this.#wanted,
-      present: this.#present,
-      pending: this.#pending,
-      failed: this.#failed.size,
-      unresolved: this.#unresolved,
+      prefix: rows.prefixes.prefix(row),
+      wanted: set && { ...set.route, metric: rows.metricOf(row) },
+      present,
+      state,
+      reason:
+        state === 'failed'
+          ? (failure ?? set?.refused)
+          : state === 'unresolved' || state === 'removing'
+            ? set?.unresolved
+            : undefined,
     };
   }
+}
 
-  #entryOf(prefix: Prefix): Entry[] {
-    const entry = this.#entries.get(prefix);
-    return entry === undefined ? [] : [entry];
-  }
+function stateOf(rows: RouteRows, row: PrefixId, set: NextHopSet | undefined): FibState {
+  if (rows.waiting.has(row)) return 'failed';
+  if (rows.isAdopted(row)) return 'adopted';
+  if (set === undefined) return 'removing';
+  if (rows.isRight(row) && !rows.isPending(row)) return 'installed';
+  if (set.unresolved !== undefined) return rows.haveOf(row) === NO_TARGET ? 'unresolved' : 'removing';
+  return set.refused === undefined ? 'pending' : 'failed';
+}
 
-  #state(entry: Entry): FibState {
-    if (this.#failed.has(entry)) return 'failed';
-    if (entry.adopted) return 'adopted';
-    if (entry.wanted === undefined) return 'removing';
-    if (entry.unresolved !== undefined) return entry.present.length > 0 ? 'removing' : 'unresolved';
-    return entry.pending ? 'pending' : 'installed';
-  }
+function fightMessage({ port, route }: Adversary): string {
+  const who = `a program with netlink port ${port} (as a rule its process id: ps -p ${port})`;
+  const what = route === undefined ? 'removes the route' : `puts ${describeRoute(route)} in its place`;
+  return `${who} ${what} again and again: it is put back later and later; stop that program from managing routes of protocol bgp`;
+}
 
-  /** The difference between wanted and present, as the next changes, added to the list. */
-  #changes(entry: Entry, changes: RouteChange[]): void {
-    if (entry.adopted) return;
-    const target = this.#target(entry);
-    const present = target && this.#presentAt(entry, target.metric);
-    if (target !== undefined && (present === undefined || !sameRoute(present, target))) {
-      changes.push({ type: 'replace', route: target, known: present !== undefined });
-      return;
-    }
-    for (const route of entry.present) if (route !== present) changes.push({ type: 'remove', route });
-  }
-
-  /** Would `#changes` add any? */
-  #differs(entry: Entry): boolean {
-    if (entry.adopted) return false;
-    const { wanted, present } = entry;
-    const nextHops = wanted && this.#nextHops.of(wanted);
-    if (wanted === undefined || nextHops === undefined) return present.length > 0;
-    if (present.length !== 1) return true;
-    const [only] = present;
-    if (only!.nextHops === nextHops && only!.metric === wanted.metric && only!.type === wanted.type)
-      return false;
-    return !sameRoute(only!, this.#target(entry)!);
-  }
-
-  /** The route that the kernel shall have, with next hops resolved. */
-  #target({ prefix, wanted }: Entry): KernelRoute | undefined {
-    const nextHops = wanted && this.#nextHops.of(wanted);
-    if (wanted === undefined || nextHops === undefined) return undefined;
-    return { prefix, type: wanted.type, metric: wanted.metric, nextHops, protocol: PROTOCOL_BGP };
-  }
-
-  /** Something about the prefix is new: whatever failed before is tried at once. */
-  #due(entry: Entry): void {
-    if (entry.failure !== undefined) {
-      entry.failure = undefined;
-      this.#failed.delete(entry);
-    }
-    this.#settle(entry);
-  }
-
-  /** Puts the entry among the pending, or out of them, and forgets one that says nothing. */
-  #settle(entry: Entry): void {
-    const unresolved = entry.wanted && this.#nextHops.whyUnresolved(entry.wanted);
-    this.#unresolved += (unresolved === undefined ? 0 : 1) - (entry.unresolved === undefined ? 0 : 1);
-    entry.unresolved = unresolved;
-    this.#setPending(entry, this.#differs(entry));
-    if (entry.wanted !== undefined || entry.present.length > 0) return;
-    this.#entries.delete(entry.prefix);
-    entry.forgotten = true;
-  }
-
-  #setPending(entry: Entry, pending: boolean): void {
-    if (entry.pending === pending) return;
-    entry.pending = pending;
-    this.#pending += pending ? 1 : -1;
-    if (!pending || entry.queued) return;
-    entry.queued = true;
-    this.#queue.push(entry);
-  }
-
-  /** Usually nothing has happened since `take`. */
-  #entryOfChange({ route }: RouteChange, i: number): Entry | undefined {
-    const taken = this.#taken[i];
-    return taken?.prefix === route.prefix && !taken.forgotten ? taken : this.#entries.get(route.prefix);
-  }
-
-  /** The kernel has a route of ours, whether we knew or not. */
-  #found(route: KernelRoute): void {
-    const known = this.#entries.get(route.prefix);
-    const entry = known ?? this.#create(route.prefix);
-    if (known === undefined) entry.adopted = !this.#swept;
-    this.#setPresent(entry, route.metric, route);
-    this.#due(entry);
-  }
-
-  #presentAt({ present }: Entry, metric: number): KernelRoute | undefined {
-    if (present.length === 0) return undefined;
-    const [first] = present;
-    if (present.length === 1 && first!.metric === metric) return first;
-    const shown = shownMetric(first!.prefix, metric);
-    return present.find((route) => shownMetric(route.prefix, route.metric) === shown);
-  }
-
-  /** Of one prefix, the kernel tells routes apart by metric. */
-  #setPresent(entry: Entry, metric: number, route: KernelRoute | undefined): void {
-    const before = this.#presentAt(entry, metric);
-    const { length } = entry.present;
-    if (length === (before === undefined ? 0 : 1)) entry.present = route === undefined ? NONE : [route];
-    else {
-      const rest = entry.present.filter((each) => each !== before);
-      entry.present = route === undefined ? rest : [...rest, route];
-    }
-    this.#present += entry.present.length - length;
-  }
-
-  #create(prefix: Prefix): Entry {
-    const entry: Entry = {
-      prefix,
-      wanted: undefined,
-      present: NONE,
-      adopted: false,
-      pending: false,
-      queued: false,
-      forgotten: false,
-      unresolved: undefined,
-      failure: undefined,
-      touched: 0,
-      seen: NONE,
-      seenIn: 0,
-    };
-    this.#entries.set(prefix, entry);
-    return entry;
-  }
+function describeRoute({ protocol, metric, nextHops, type }: KernelRoute): string {
+  const hops = nextHops.map((hop) => `via ${hop.gateway ?? 'the link'} dev ${hop.interface ?? '?'}`);
+  return `a route of protocol ${protocol} with metric ${metric}, ${hops.join(', ') || type},`;
 }

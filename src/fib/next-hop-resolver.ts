@@ -1,6 +1,7 @@
 // How next hops are reached: asks the kernel, tells who follows them, and asks again as links and routes change.
 
-import { type Address, FAMILY, familyOfAddress, type Prefix, prefixOf } from 'bgp-utils';
+import { type Address, FAMILY, familyOfAddress, type Prefix, prefixAddress, prefixOf } from 'bgp-utils';
+import type { RouteBatch } from '../kernel/batch.ts';
 import type { Kernel, NextHopResolution } from '../kernel/kernel.ts';
 import type { Fib } from './fib.ts';
 import { heedAllBut } from './ignored.ts';
@@ -78,6 +79,16 @@ export class NextHopResolver {
     const address = prefix.slice(0, slash) as Address;
     const isHost = Number(prefix.slice(slash + 1)) === FAMILY[familyOfAddress(address)].addressBits;
     return isHost ? this.#resolutions.has(address) : this.#resolutions.size > 0;
+  }
+
+  /** The same of any route of a batch, without making text of each. */
+  leadSomewhere(batch: RouteBatch): boolean {
+    if (this.#resolutions.size === 0) return false;
+    for (let at = 0; at < batch.size; at++) {
+      const isHost = batch.length[at] === FAMILY[batch.familyOf(at)].addressBits;
+      if (!isHost || this.#resolutions.has(prefixAddress(batch.prefix(at)))) return true;
+    }
+    return false;
   }
 
   of(address: Address): NextHopResolution {

@@ -1,6 +1,7 @@
 // Looks from time to time at what routes of ours the kernel really has, a part a turn of the event loop.
 
-import type { Kernel, KernelRoute } from '../kernel/kernel.ts';
+import type { RouteBatch } from '../kernel/batch.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import type { Fib } from './fib.ts';
 import type { Timers } from './timers.ts';
 
@@ -45,7 +46,7 @@ export class Rescan {
     this.#scanStep(this.#options.kernel.scan(), 0);
   }
 
-  #scanStep(scan: Generator<readonly KernelRoute[], boolean, void>, corrected: number): void {
+  #scanStep(scan: Generator<RouteBatch, boolean, void>, corrected: number): void {
     const { fib, timers } = this.#options;
     timers.after('scan', 0, () => {
       const step = scan.next();

@@ -2,17 +2,18 @@
 // failed ones again, and hears what others do to routes and links. What a route should be is decided in fib.ts, how next hops are
 // reached in next-hop-resolver.ts; rescan.ts looks at what is really there, and kernel/ speaks to the kernel.
 
-import { type Address, NEVER, type Prefix } from 'bgp-utils';
+import { type Address, type Family, NEVER, type Prefix, type PrefixId, type PrefixTable } from 'bgp-utils';
+import { HOW, RouteBatch } from '../kernel/batch.ts';
 import {
   type Kernel,
   type KernelEvent,
   type NextHopResolution,
   PROTOCOL_BGP,
-  type RouteChange,
   type RouteError,
 } from '../kernel/kernel.ts';
 import { Fib, type FibRoute, type FibSizes, type FibView } from './fib.ts';
 import { NextHopResolver, type NextHopView } from './next-hop-resolver.ts';
+import { ObjectSync } from './object-sync.ts';
 import { Rescan } from './rescan.ts';
 import { type FibClock, Timers } from './timers.ts';
 
@@ -44,6 +45,11 @@ export type FibLog =
       readonly address: Address;
       readonly resolution: NextHopResolution;
     }
+  /** The kernel does not take a next hop. */
+  | { readonly event: 'next-hop-refused'; readonly message: string }
+  /** Routes name next hops of their own, one by one. */
+  | { readonly event: 'no-next-hop-objects'; readonly reason: string }
+  | { readonly event: 'fight'; readonly prefix: Prefix; readonly message: string }
   /** Someone changed routes of ours, or an interface took them; they are put right. */
   | { readonly event: 'routes-corrected'; readonly routes: number }
   | { readonly event: 'news-lost' };
@@ -56,10 +62,16 @@ export interface FibCounters {
   readonly rescans: number;
   readonly corrected: number;
   readonly newsLost: number;
+  /** Next-hop objects made, changed and removed. */
+  readonly objectChanges: number;
 }
 
-/** Prefixes a turn: about a millisecond. */
-const BATCH = 256;
+/** Prefixes that the kernel is told of at once: well under a millisecond. */
+const BATCH = 128;
+/** As long as a turn works for the kernel, unless one batch takes longer. */
+const PUMP_MS = 6;
+/** What routes name no more is kept for as long as this, in case that it comes again. */
+const COLLECT_MS = 10_000;
 const EXAMPLES = 5;
 
 export class FibSync {
@@ -67,12 +79,16 @@ export class FibSync {
   readonly #clock: FibClock;
   readonly #onOthersRoutes: (() => void) | undefined;
   readonly #onLog: FibSyncOptions['onLog'];
-  readonly #fib = new Fib();
+  readonly #fib: Fib;
+  readonly #objects: ObjectSync;
+  readonly #batch = new RouteBatch();
   readonly #timers: Timers;
   readonly #nextHops: NextHopResolver;
   readonly #rescan: Rescan;
   /** Interfaces that routes of ours went through at some time. */
   readonly #interfaces = new Set<string>();
+  /** Whose next hops were looked up in this turn. */
+  #lastRoute: FibRoute | undefined;
   #started = false;
   #closed = false;
   /** Routes of ours that others removed, not told of yet. */
@@ -94,6 +110,13 @@ export class FibSync {
     this.#onLog = options.onLog;
     this.#onOthersRoutes = options.onOthersRoutes;
     this.#timers = new Timers(options.clock);
+    this.#fib = new Fib(typeof options.kernel.objects !== 'string');
+    this.#objects = new ObjectSync({
+      kernel: options.kernel,
+      fib: this.#fib,
+      clock: options.clock,
+      onRefused: (message) => this.#onLog({ event: 'next-hop-refused', message }),
+    });
     const common = { kernel: options.kernel, fib: this.#fib, timers: this.#timers };
     this.#nextHops = new NextHopResolver({
       ...common,
@@ -104,7 +127,10 @@ export class FibSync {
     });
     this.#rescan = new Rescan({
       ...common,
-      onBegin: () => this.#counters.rescans++,
+      onBegin: () => {
+        this.#counters.rescans++;
+        this.#corrected(this.#objects.look());
+      },
       onEnd: (corrected) => {
         this.#corrected(corrected);
         this.#pumpSoon();
@@ -115,11 +141,17 @@ export class FibSync {
   /** Takes over the routes of an earlier run; they forward until `sweep`. */
   start(): void {
     this.#kernel.watch((event) => this.#news(event));
-    const routes = this.#kernel.routes();
-    this.#fib.adopt(routes);
-    for (const hop of routes.flatMap((route) => route.nextHops)) this.#interfaces.add(hop.interface ?? '');
+    if (typeof this.#kernel.objects === 'string')
+      this.#onLog({ event: 'no-next-hop-objects', reason: this.#kernel.objects });
+    this.#objects.look();
+    for (const list of this.#kernel.scan()) {
+      this.#fib.adopt(list);
+      for (let at = 0; at < list.size; at++)
+        for (const hop of list.via[at]!.nextHops) this.#interfaces.add(hop.interface ?? '');
+    }
     this.#started = true;
-    if (routes.length > 0) this.#onLog({ event: 'routes-adopted', routes: routes.length });
+    const routes = this.#fib.sizes.present;
+    if (routes > 0) this.#onLog({ event: 'routes-adopted', routes });
     this.#pumpSoon();
     this.#rescan.later();
   }
@@ -131,13 +163,28 @@ export class FibSync {
 
   /** The route that the kernel shall have for a prefix, undefined for none. Carried out in the next turns. */
   want(prefix: Prefix, route: FibRoute | undefined): void {
+    this.#lookUp(route);
+    this.#fib.want(prefix, route);
+    this.#pumpSoon();
+  }
+
+  /** The same by row of `prefixes(family)`. Routes that are alike are best given as one object. */
+  wantRow(family: Family, row: PrefixId, route: FibRoute | undefined): void {
+    if (route !== this.#lastRoute) this.#lookUp(route);
+    this.#lastRoute = route;
+    this.#fib.wantRow(family, row, route);
+    this.#pumpSoon();
+  }
+
+  prefixes(family: Family): PrefixTable {
+    return this.#fib.rows(family).prefixes;
+  }
+
+  #lookUp(route: FibRoute | undefined): void {
     if (route?.type === 'unicast')
       for (const tunnel of route.tunnels ?? []) if (tunnel !== undefined) this.#interfaces.add(tunnel);
-    this.#fib.want(prefix, route);
-    for (const address of this.#fib.unknownNextHops(route)) {
+    for (const address of this.#fib.unknownNextHops(route))
       this.#fib.setNextHop(address, this.#nextHops.of(address));
-    }
-    this.#pumpSoon();
   }
 
   /** Reports the next hop's cost, first in a later turn, then whenever it changes. */
@@ -181,7 +228,17 @@ export class FibSync {
   }
 
   get counters(): FibCounters {
-    return { ...this.#counters };
+    return { ...this.#counters, objectChanges: this.#objects.changes };
+  }
+
+  /** Prefixes that somebody takes away again and again. */
+  get fights(): number {
+    return this.#fib.fights(this.#clock.now());
+  }
+
+  /** Why the kernel does not take next hops. */
+  refusedNextHops(): readonly string[] {
+    return this.#fib.refusedNextHops();
   }
 
   /** Takes all our routes out of the kernel. Resolves when that was tried for each of them. */
@@ -207,30 +264,53 @@ export class FibSync {
     if (this.#started) this.#timers.after('pump', 0, () => this.#pump());
   }
 
+  /** Objects before the routes that name them; then routes, for as long as a turn may take. */
   #pump(): void {
-    const changes = this.#fib.take(BATCH);
-    if (changes.length > 0) {
-      const errors = this.#kernel.apply(changes);
-      this.#fib.applied(changes, errors, this.#clock.now());
-      this.#count(changes, errors);
-      // Routes of ours may have become, or ceased to be, a way to someone's next hop.
-      if (changes.some((change) => this.#nextHops.leadsSomewhere(change.route.prefix)))
-        this.#nextHops.resolveSoon();
-    }
+    const until = this.#clock.now() + PUMP_MS;
+    this.#lastRoute = undefined;
+    this.#objects.work();
+    do this.#applySome();
+    while (this.#fib.sizes.pending > 0 && this.#clock.now() < until);
     if (this.#fib.sizes.pending > 0) this.#pumpSoon();
-    else for (const resolve of this.#idle.splice(0)) resolve();
+    else this.#rest();
     this.#retryLater();
   }
 
-  #count(changes: readonly RouteChange[], errors: readonly RouteError[]): void {
-    this.#counters.batches++;
-    for (const { type } of changes) this.#counters[type === 'replace' ? 'replaced' : 'removed']++;
+  #applySome(): void {
+    const batch = this.#batch;
+    this.#fib.take(batch, BATCH);
+    if (batch.size === 0) return;
+    const errors = this.#kernel.apply(batch);
+    this.#fib.applied(batch, errors, this.#clock.now());
+    this.#count(batch, errors);
+    // An object may have gone with its interface, without a word.
+    if (errors.some(({ index }) => batch.via[index]!.object !== undefined)) this.#objects.look();
+    // Routes of ours may have become, or ceased to be, a way to someone's next hop.
+    if (this.#nextHops.leadSomewhere(batch)) this.#nextHops.resolveSoon();
+  }
+
+  #rest(): void {
+    for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#objects.changes > 0 && !this.#closed)
+      this.#timers.after('collect', COLLECT_MS, () => this.#objects.collect());
+  }
+
+  #count(batch: RouteBatch, errors: readonly RouteError[]): void {
+    const counters = this.#counters;
+    counters.batches++;
+    for (let at = 0; at < batch.size; at++) {
+      if (batch.how[at] === HOW.REMOVE) counters.removed++;
+      else counters.replaced++;
+    }
     if (errors.length === 0) return;
-    for (const { change } of errors) this.#counters[change.type === 'replace' ? 'replaced' : 'removed']--;
-    this.#counters.failures += errors.length;
-    const examples = errors.slice(0, EXAMPLES).map((error) => ({
-      prefix: error.change.route.prefix,
-      message: `${error.name}: ${error.message}`,
+    for (const { index } of errors) {
+      if (batch.how[index] === HOW.REMOVE) counters.removed--;
+      else counters.replaced--;
+    }
+    counters.failures += errors.length;
+    const examples = errors.slice(0, EXAMPLES).map(({ index, name, message }) => ({
+      prefix: batch.prefix(index),
+      message: `${name}: ${message}`,
     }));
     this.#onLog({ event: 'routes-failed', count: errors.length, examples });
   }
@@ -249,33 +329,59 @@ export class FibSync {
 
   #news(event: KernelEvent): void {
     if (this.#closed) return;
-    if (event.type !== 'routes' || event.protocol !== PROTOCOL_BGP) this.#tellOthersSoon();
+    if (event.type !== 'routes' || event.route.protocol !== PROTOCOL_BGP) this.#tellOthersSoon();
     switch (event.type) {
       case 'links':
         this.#retryAllSoon();
         this.#nextHops.resolveSoon();
-        // IPv4 routes go with their interface, and nobody says so.
+        // IPv4 routes go with their interface, and objects with its carrier, and nobody says so.
+        if (this.#interfaces.has(event.interface)) this.#lookAtObjects();
         if (!event.up && this.#interfaces.has(event.interface)) this.#rescan.soon();
         break;
       case 'addresses':
         this.#retryAllSoon();
         this.#nextHops.resolveSoon();
         break;
+      case 'objects':
+        this.#lookAtObjects();
+        break;
       case 'routes':
-        if (event.protocol !== PROTOCOL_BGP) {
-          if (this.#nextHops.leadsSomewhere(event.prefix)) this.#nextHops.resolveSoon();
-          if (this.#fib.sizes.failed > 0) this.#retryAllSoon();
-        } else if (event.change === 'removed') {
-          if (this.#fib.lost(event.prefix, event.metric)) this.#lostRoute();
-        } else this.#rescan.soon();
+        this.#routeNews(event);
         break;
       case 'overrun':
         this.#counters.newsLost++;
         this.#onLog({ event: 'news-lost' });
+        this.#lookAtObjects();
         this.#nextHops.resolveSoon();
         this.#rescan.soon();
         break;
     }
+  }
+
+  #routeNews({ route, change, replaces, by }: KernelEvent & { readonly type: 'routes' }): void {
+    const now = this.#clock.now();
+    if (route.protocol !== PROTOCOL_BGP) {
+      if (this.#nextHops.leadsSomewhere(route.prefix)) this.#nextHops.resolveSoon();
+      if (this.#fib.sizes.failed > 0) this.#retryAllSoon();
+      // Another program has taken the place of ours, and keeps it: the kernel refuses us until it is free.
+      if (replaces && this.#fib.lost(route.prefix, route.metric, now, { port: by, route })) this.#lostRoute();
+    } else if (change === 'removed') {
+      const adversary = by === 0 ? undefined : { port: by, route: undefined };
+      if (this.#fib.lost(route.prefix, route.metric, now, adversary)) this.#lostRoute();
+    } else {
+      if (this.#fib.foundByNews(route, now, { port: by, route })) this.#lostRoute();
+      this.#rescan.soon();
+    }
+    for (const fight of this.#fib.takeFights()) this.#onLog({ event: 'fight', ...fight });
+  }
+
+  /** At once: what named a lost one does not forward. */
+  #lookAtObjects(): void {
+    this.#timers.after('objects', 0, () => {
+      this.#corrected(this.#objects.look());
+      this.#fib.retry(NEVER);
+      this.#pump();
+    });
   }
 
   #tellOthersSoon(): void {

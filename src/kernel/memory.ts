@@ -2,21 +2,48 @@
 // real one that fib/ relies on: the suite test/contract/kernel.test.ts runs on both. Tests can make changes fail, add other
 // programs' routes, and take routes away behind our back.
 
-import { type Address, comparePrefixes, type Prefix } from 'bgp-utils';
+import {
+  type Address,
+  addressWords,
+  comparePrefixes,
+  FAMILIES,
+  familyOfPrefix,
+  type Prefix,
+  prefixAddress,
+  prefixLength,
+} from 'bgp-utils';
+import { HOW, RouteBatch } from './batch.ts';
 import {
   type Kernel,
+  type KernelError,
   type KernelEvent,
+  type KernelNextHop,
   type KernelRoute,
+  type NextHopObject,
   type NextHopResolution,
+  type ObjectChange,
+  type ObjectKernel,
   PROTOCOL_BGP,
   type Resolution,
-  type RouteChange,
   type RouteError,
   shownMetric,
 } from './kernel.ts';
 import { conflictMessage, RouteTable, resolutionBy } from './route-table.ts';
 
-const ERRNO: Readonly<Record<string, number>> = { EEXIST: 17, ENETUNREACH: 101, ENODEV: 19 };
+const ERRNO: Readonly<Record<string, number>> = {
+  EEXIST: 17,
+  ENETDOWN: 100,
+  ENETUNREACH: 101,
+  ENODEV: 19,
+  EINVAL: 22,
+};
+
+/** A change as tests see it. */
+export interface MemoryChange {
+  readonly type: 'replace' | 'remove';
+  readonly route: KernelRoute;
+  readonly known: boolean;
+}
 const SCAN_STEP = 256;
 
 export class MemoryKernel implements Kernel {
@@ -26,26 +53,48 @@ export class MemoryKernel implements Kernel {
   readonly #failing = new Map<Prefix, string>();
   #listener: ((event: KernelEvent) => void) | undefined;
   /** Every change asked for, in order. */
-  readonly applied: RouteChange[] = [];
+  readonly applied: MemoryChange[] = [];
+  readonly objects: ObjectKernel | string;
+  readonly #objects: MemoryObjects;
 
-  routes(): readonly KernelRoute[] {
-    return [...this.#own.values()].sort((a, b) => comparePrefixes(a.prefix, b.prefix) || a.metric - b.metric);
+  /** @param options.objects  whether it has next-hop objects. */
+  constructor(options: { readonly objects?: boolean } = {}) {
+    this.#objects = new MemoryObjects(this.#own);
+    this.objects = options.objects ? this.#objects : 'this kernel has none';
   }
 
-  *scan(): Generator<readonly KernelRoute[], boolean, void> {
-    const routes = this.routes();
-    for (let at = 0; at < routes.length; at += SCAN_STEP) yield routes.slice(at, at + SCAN_STEP);
+  routes(): readonly KernelRoute[] {
+    return [...this.#own.values()]
+      .map((route) => ({ ...route, nextHops: this.#objects.nextHopsOf(route) }))
+      .sort((a, b) => comparePrefixes(a.prefix, b.prefix) || a.metric - b.metric);
+  }
+
+  *scan(): Generator<RouteBatch, boolean, void> {
+    const list = new RouteBatch();
+    for (const route of this.routes()) {
+      const family = FAMILIES.indexOf(familyOfPrefix(route.prefix));
+      const [w0, w1, w2, w3] = addressWords(prefixAddress(route.prefix));
+      list.add(0, family, prefixLength(route.prefix), w0, w1, w2, w3, route.metric, route, 0);
+      if (list.size < SCAN_STEP) continue;
+      yield list;
+      list.clear();
+    }
+    yield list;
     return true;
   }
 
-  apply(changes: readonly RouteChange[]): readonly RouteError[] {
+  apply(changes: RouteBatch): readonly RouteError[] {
     const errors: RouteError[] = [];
-    for (const change of changes) {
+    for (let index = 0; index < changes.size; index++) {
+      const type = changes.how[index] === HOW.REMOVE ? 'remove' : 'replace';
+      const change = {
+        type,
+        route: changes.route(index),
+        known: changes.how[index] === HOW.REPLACE,
+      } as const;
       this.applied.push(change);
       const failure = this.#change(change);
-      if (failure !== undefined) {
-        errors.push({ change, errno: ERRNO[failure.name] ?? 22, ...failure });
-      }
+      if (failure !== undefined) errors.push({ index, errno: ERRNO[failure.name] ?? 22, ...failure });
     }
     return errors;
   }
@@ -98,8 +147,31 @@ export class MemoryKernel implements Kernel {
     if ([this.#own, this.#foreign].some((each) => each.find(route.prefix, route.metric))) return false;
     const table = route.protocol === PROTOCOL_BGP ? this.#own : this.#foreign;
     table.add({ ...route, metric: shownMetric(route.prefix, route.metric) });
-    this.#routesEvent(route, 'added');
+    this.#routesEvent(route, 'added', false);
     return true;
+  }
+
+  /** `ip route replace`: whatever has the prefix and metric goes. */
+  replaceByOthers(route: KernelRoute): void {
+    for (const table of [this.#own, this.#foreign]) {
+      const before = table.find(route.prefix, route.metric);
+      if (before !== undefined) table.remove(before);
+    }
+    const table = route.protocol === PROTOCOL_BGP ? this.#own : this.#foreign;
+    table.add({ ...route, metric: shownMetric(route.prefix, route.metric) });
+    this.#routesEvent(route, 'added', true);
+  }
+
+  /** Another program changes next-hop objects. */
+  changeObjectsByOthers(...changes: readonly ObjectChange[]): void {
+    this.#objects.apply(changes);
+    for (const change of changes)
+      this.emit({ type: 'objects', id: change.type === 'put' ? change.object.id : change.id });
+  }
+
+  /** Puts of these objects fail with that error; undefined: no longer. */
+  setFailingObjects(fails: ((object: NextHopObject) => string | undefined) | undefined): void {
+    this.#objects.fails = fails;
   }
 
   removeByOthers(route: KernelRoute): void {
@@ -109,11 +181,12 @@ export class MemoryKernel implements Kernel {
       .find((each) => each.metric === shownMetric(route.prefix, route.metric));
     if (found === undefined) return;
     table.remove(found);
-    this.#routesEvent(route, 'removed');
+    this.#routesEvent(route, 'removed', false);
   }
 
   /** An interface goes down, and takes routes with it without a word each. */
   takeDown(name: string): void {
+    this.#objects.dropInterface(name);
     this.#own.dropInterface(name);
     this.#foreign.dropInterface(name);
     this.emit({ type: 'links', interface: name, up: false });
@@ -123,12 +196,12 @@ export class MemoryKernel implements Kernel {
     if (this.#listener !== undefined) setImmediate(() => this.#listener?.(event));
   }
 
-  #routesEvent(route: KernelRoute, change: 'added' | 'removed'): void {
+  #routesEvent(route: KernelRoute, change: 'added' | 'removed', replaces: boolean): void {
     const metric = shownMetric(route.prefix, route.metric);
-    this.emit({ type: 'routes', prefix: route.prefix, metric, protocol: route.protocol, change });
+    this.emit({ type: 'routes', route: { ...route, metric }, change, replaces, by: OTHER_PORT });
   }
 
-  #change(change: RouteChange): { readonly name: string; readonly message: string } | undefined {
+  #change(change: MemoryChange): { readonly name: string; readonly message: string } | undefined {
     const route = { ...change.route, metric: shownMetric(change.route.prefix, change.route.metric) };
     const failing = this.#failing.get(route.prefix);
     if (failing !== undefined) return { name: failing, message: `made to fail with ${failing}` };
@@ -145,6 +218,8 @@ export class MemoryKernel implements Kernel {
     if (stray !== undefined) {
       return { name: 'ENETUNREACH', message: 'Nexthop has invalid gateway' };
     }
+    if (route.object !== undefined && !this.#objects.has(route.object))
+      return { name: 'EINVAL', message: 'Nexthop id does not exist' };
     if (before !== undefined) this.#own.remove(before);
     this.#own.add(route);
     return undefined;
@@ -156,6 +231,77 @@ export class MemoryKernel implements Kernel {
     }
     const resolution = this.#resolutions.get(gateway) ?? resolutionBy(this.#foreign.longestMatch(gateway));
     return resolution.reachable && resolution.gateway === undefined;
+  }
+}
+
+/** Of the one other program that there is. */
+const OTHER_PORT = 4711;
+
+/** Next-hop objects, and what the kernel does to routes and groups when one goes. */
+class MemoryObjects implements ObjectKernel {
+  readonly #byId = new Map<number, NextHopObject>();
+  fails: ((object: NextHopObject) => string | undefined) | undefined;
+
+  constructor(private readonly routes: RouteTable) {}
+
+  list(): readonly NextHopObject[] {
+    return [...this.#byId.values()];
+  }
+
+  has(id: number): boolean {
+    return this.#byId.has(id);
+  }
+
+  nextHopsOf({ object, nextHops }: KernelRoute): readonly KernelNextHop[] {
+    const found = object === undefined ? undefined : this.#byId.get(object);
+    if (found === undefined) return nextHops;
+    if (found.hop !== undefined) return [found.hop];
+    return found.members.flatMap(({ id, weight }) => {
+      const hop = this.#byId.get(id)?.hop;
+      return hop === undefined ? [] : [{ ...hop, weight }];
+    });
+  }
+
+  apply(changes: readonly ObjectChange[]): readonly (KernelError | undefined)[] {
+    return changes.map((change) => {
+      if (change.type === 'remove') {
+        this.#remove(change.id);
+        return undefined;
+      }
+      const failure = this.#put(change);
+      return failure && { errno: ERRNO[failure.name] ?? 22, ...failure };
+    });
+  }
+
+  dropInterface(name: string): void {
+    for (const { id, hop } of this.list()) if (hop?.interface === name) this.#remove(id);
+  }
+
+  #put({
+    object,
+    create,
+  }: ObjectChange & { readonly type: 'put' }): { name: string; message: string } | undefined {
+    const before = this.#byId.get(object.id);
+    if (create && before !== undefined) return { name: 'EEXIST', message: 'File exists' };
+    if (before !== undefined && (before.hop === undefined) !== (object.hop === undefined))
+      return { name: 'EINVAL', message: 'Can not replace a nexthop with a nexthop group.' };
+    const failing = this.fails?.(object);
+    if (failing !== undefined) return { name: failing, message: `made to fail with ${failing}` };
+    if (object.members?.some(({ id }) => this.#byId.get(id)?.hop === undefined))
+      return { name: 'EINVAL', message: 'Invalid nexthop id' };
+    this.#byId.set(object.id, object);
+    return undefined;
+  }
+
+  #remove(id: number): void {
+    if (!this.#byId.delete(id)) return;
+    for (const route of [...this.routes.values()]) if (route.object === id) this.routes.remove(route);
+    for (const group of this.list()) {
+      const members = group.members?.filter((member) => member.id !== id);
+      if (members === undefined || members.length === group.members!.length) continue;
+      if (members.length === 0) this.#remove(group.id);
+      else this.#byId.set(group.id, { id: group.id, protocol: group.protocol, members });
+    }
   }
 }
 

@@ -251,6 +251,13 @@ export const METRICS: readonly Metric[] = [
     [{ state: 'failed' }, status.kernel.failed],
   ]),
 
+  gauge('fib_fights', 'Routes that another program takes away again and again.', ({ status }) =>
+    one(status.kernel.fights),
+  ),
+  counter('fib_repairs', 'Routes and next hops put right after others took or changed them.', ({ status }) =>
+    one(status.kernel.repairs),
+  ),
+
   gauge('datastore_state', 'The datastore is in that state.', ({ status }) =>
     DATASTORE_STATES.map((state) => [{ state }, Number(status.datastore.state === state)]),
   ),

@@ -5,7 +5,6 @@ import type { Address, Prefix } from 'bgp-utils';
 import { type Host as Machine, Network, Prng } from 'bgp-utils/testing';
 import { applyEvent, EMPTY_SNAPSHOT } from '../../src/calico/snapshot.ts';
 import { type DesiredState, desiredState } from '../../src/desired/desired-state.ts';
-import { kernelRoute } from '../../src/desired/kernel.ts';
 import { type AppliedState, NOTHING_APPLIED, reconcile } from '../../src/desired/reconcile.ts';
 import { withWorkloads } from '../../src/desired/workload-routes.ts';
 import { Churn } from '../soak/churn.ts';
@@ -13,6 +12,7 @@ import { differences } from '../soak/drift.ts';
 import { expectation } from '../soak/expectation.ts';
 import type { Parts } from '../soak/tables.ts';
 import { entry, firstResources, type Host, hostsOf, WORKLOADS } from '../soak/topology.ts';
+import { kernelRoute } from '../support/calico.ts';
 
 jest.setTimeout(120_000);
 

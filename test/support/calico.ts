@@ -1,11 +1,20 @@
 // Small clusters for tests: Calico's resources as few words, the picture that they make, and one node's desired state.
 
+import {
+  addressWords,
+  type ForwardingRoute,
+  familyOfPrefix,
+  type Prefix,
+  prefixAddress,
+  prefixLength,
+} from 'bgp-utils';
 import { applyEvent, EMPTY_SNAPSHOT, type Snapshot } from '../../src/calico/snapshot.ts';
 import {
   type DesiredState,
   type DesiredStateOptions,
   desiredState,
 } from '../../src/desired/desired-state.ts';
+import { type KernelPolicy, kernelRule } from '../../src/desired/kernel.ts';
 
 const V3 = '/calico/resources/v3/projectcalico.org';
 
@@ -88,3 +97,15 @@ export const stateOf = (
   node: string,
   options: Partial<DesiredStateOptions> = {},
 ): DesiredState => desiredState(snapshotOf(cluster), { node, secrets: () => undefined, ...options });
+
+/** What the kernel gets for one route. */
+export function kernelRoute(of: KernelPolicy, destination: Prefix, route: ForwardingRoute) {
+  const family = familyOfPrefix(destination);
+  const [w0, w1, w2, w3] = addressWords(prefixAddress(destination));
+  const rule = kernelRule(of);
+  return rule.route(
+    rule.poolOf({ family, length: prefixLength(destination), w0, w1, w2, w3 }),
+    family,
+    route,
+  );
+}

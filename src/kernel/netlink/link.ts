@@ -9,12 +9,15 @@ export const RTM_ADDRESS = { NEW: 20, DELETE: 21 } as const;
 
 const IFLA_IFNAME = 3;
 const IFF_UP = 1;
+const IFF_LOWER_UP = 0x10000;
 
 export interface Link {
   readonly index: number;
   readonly name: string;
   /** Administratively: a lost cable leaves it up, and its routes with it. */
   readonly up: boolean;
+  /** There is a cable, and somebody at its other end. */
+  readonly carrier: boolean;
 }
 
 /** Asks for all interfaces. */
@@ -30,7 +33,13 @@ export function readLink(message: Message): Link | undefined {
   if (end - start < 16 || octets[start] !== 0) return undefined;
   const name = readText(readAttributes(octets, start + 16, end), IFLA_IFNAME);
   if (name === undefined) return undefined;
-  return { index: octets.readInt32LE(start + 4), name, up: (octets.readUInt32LE(start + 8) & IFF_UP) !== 0 };
+  const flags = octets.readUInt32LE(start + 8);
+  return {
+    index: octets.readInt32LE(start + 4),
+    name,
+    up: (flags & IFF_UP) !== 0,
+    carrier: (flags & IFF_LOWER_UP) !== 0,
+  };
 }
 
 /** The interface that an address was added to or removed from (struct ifaddrmsg). */

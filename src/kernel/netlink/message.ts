@@ -68,9 +68,13 @@ export function readError(message: Message): { readonly errno: number; readonly 
 
 /** Writes messages one behind the other. Grows as needed and is used again after `reset`. */
 export class MessageWriter {
-  #octets = Buffer.alloc(1 << 16);
+  #octets: Buffer;
   #length = 0;
   #messageAt = 0;
+
+  constructor(octets = 1 << 16) {
+    this.#octets = Buffer.alloc(octets);
+  }
 
   /** All messages, until the next write. */
   get octets(): Buffer {

@@ -8,10 +8,7 @@ import {
   FAMILY,
   type Family,
   familyOfAddress,
-  familyOfPrefix,
   type Prefix,
-  prefixAddress,
-  prefixLength,
 } from 'bgp-utils';
 import type { KernelNextHop, KernelRoute } from '../kernel.ts';
 import { type Attributes, align, readAttributes, readU32 } from './attribute.ts';
@@ -19,16 +16,25 @@ import { type Message, type MessageWriter, NLM_F } from './message.ts';
 
 export const RTM_ROUTE = { NEW: 24, DELETE: 25, GET: 26 } as const;
 
-const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, MULTIPATH: 9, TABLE: 15, VIA: 18 } as const;
-const RTN = { UNICAST: 1, LOCAL: 2, BLACKHOLE: 6 } as const;
-const RT_TABLE_MAIN = 254;
-const RT_SCOPE = { UNIVERSE: 0, LINK: 253, NOWHERE: 255 } as const;
-const RTNH_F_ONLINK = 4;
-const RTM_F_CLONED = 0x200;
+export const RTA = {
+  DST: 1,
+  OIF: 4,
+  GATEWAY: 5,
+  PRIORITY: 6,
+  MULTIPATH: 9,
+  TABLE: 15,
+  VIA: 18,
+  NH_ID: 30,
+} as const;
+export const RTN = { UNICAST: 1, LOCAL: 2, BLACKHOLE: 6 } as const;
+export const RT_TABLE_MAIN = 254;
+export const RT_SCOPE = { UNIVERSE: 0, LINK: 253, NOWHERE: 255 } as const;
+export const RTNH_F_ONLINK = 4;
+export const RTM_F_CLONED = 0x200;
 /** Answer with the route that matched, not with where a packet would go. */
 const RTM_F_FIB_MATCH = 0x2000;
-const RTMSG_OCTETS = 12;
-const AF: Readonly<Record<Family, number>> = { ipv4: 2, ipv6: 10 };
+export const RTMSG_OCTETS = 12;
+export const AF: Readonly<Record<Family, number>> = { ipv4: 2, ipv6: 10 };
 
 /** Number of an interface by name, and the reverse; undefined: not there. */
 export interface Interfaces {
@@ -36,49 +42,16 @@ export interface Interfaces {
   name(index: number): string | undefined;
 }
 
-/**
- * Adds a message that creates (`create`), creates or replaces (`replace`), or removes a route.
- * @returns what is wrong with the route, and then nothing was written.
- */
-export function writeRoute(
+/** What a route leads to, as attributes: an object, one next hop, or several. Nothing for none. */
+export function writeVia(
   writer: MessageWriter,
-  how: 'create' | 'replace' | 'remove',
-  route: KernelRoute,
-  interfaces: Interfaces,
-  sequence: number,
-): string | undefined {
-  const hops: { readonly hop: KernelNextHop; readonly index: number }[] = [];
-  if (how !== 'remove' && route.type === 'unicast') {
-    for (const hop of route.nextHops) {
-      const index = hop.interface === undefined ? 0 : interfaces.index(hop.interface);
-      if (index === undefined) return `there is no interface ${hop.interface}; tried again when it comes`;
-      hops.push({ hop, index });
-    }
-    if (hops.length === 0) return 'a unicast route needs a next hop';
-  }
-  const family = familyOfPrefix(route.prefix);
-  const flags = { create: NLM_F.CREATE | NLM_F.EXCL, replace: NLM_F.CREATE | NLM_F.REPLACE, remove: 0 }[how];
-  writer.begin(how === 'remove' ? RTM_ROUTE.DELETE : RTM_ROUTE.NEW, NLM_F.REQUEST | flags, sequence);
-  const lone = hops.length === 1 ? hops[0] : undefined;
-  writer.raw([
-    AF[family],
-    prefixLength(route.prefix),
-    0, // source length
-    0, // TOS
-    RT_TABLE_MAIN,
-    route.protocol,
-    scopeOf(how, route),
-    // A removal names the type too: IPv4 takes metric 0 as any metric, and this keeps a blackhole's removal from a
-    // unicast route.
-    route.type === 'unicast' ? RTN.UNICAST : route.type === 'blackhole' ? RTN.BLACKHOLE : 0,
-    lone?.hop.onLink ? RTNH_F_ONLINK : 0,
-    0,
-    0,
-    0,
-  ]);
-  writer.attributeRaw(RTA.DST, addressOctets(prefixAddress(route.prefix)));
-  if (route.metric !== 0) writer.attributeU32(RTA.PRIORITY, route.metric);
-  if (lone !== undefined) {
+  family: Family,
+  hops: readonly { readonly hop: KernelNextHop; readonly index: number }[],
+  object: number | undefined,
+): void {
+  const [lone] = hops;
+  if (object !== undefined) writer.attributeU32(RTA.NH_ID, object);
+  else if (hops.length === 1 && lone !== undefined) {
     writeGateway(writer, family, lone.hop.gateway);
     if (lone.index !== 0) writer.attributeU32(RTA.OIF, lone.index);
   } else if (hops.length > 1) {
@@ -93,8 +66,6 @@ export function writeRoute(
       }
     });
   }
-  writer.end();
-  return undefined;
 }
 
 /** A gateway of the other family is an RTA_VIA (RFC 5549's next hops). */
@@ -109,12 +80,6 @@ function writeGateway(writer: MessageWriter, family: Family, gateway: Address | 
     });
   }
 }
-
-const scopeOf = (how: string, route: KernelRoute): number => {
-  if (how === 'remove') return RT_SCOPE.NOWHERE; // matches any
-  const onLink = route.type === 'unicast' && route.nextHops.every((hop) => hop.gateway === undefined);
-  return onLink ? RT_SCOPE.LINK : RT_SCOPE.UNIVERSE;
-};
 
 /** Asks for the main table's routes. @param protocol  of these only (strict checking must be on); 0 for all. */
 export function writeRouteDump(
@@ -168,11 +133,13 @@ export function readRoute(
   const flags = octets.readUInt32LE(start + 8);
   if ((table !== RT_TABLE_MAIN && type !== RTN.LOCAL) || flags & RTM_F_CLONED) return undefined;
   const destination = attributes.get(RTA.DST) ?? new Uint8Array(FAMILY[family].addressOctets);
+  const object = readU32(attributes, RTA.NH_ID);
   return {
     prefix: `${addressFromOctets(destination)}/${octets[start + 1]}` as Prefix,
     type: type === RTN.UNICAST ? 'unicast' : type === RTN.BLACKHOLE ? 'blackhole' : 'other',
     metric: readU32(attributes, RTA.PRIORITY) ?? 0,
     nextHops: type === RTN.UNICAST ? readNextHops(attributes, flags, interfaces) : [],
+    ...(object !== undefined && { object }),
     protocol: octets[start + 5]!,
     local: type === RTN.LOCAL,
     tos: octets[start + 3]!,

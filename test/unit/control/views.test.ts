@@ -339,6 +339,8 @@ describe('kernelView', () => {
       mode: 'netlink',
       inStep: true,
       installed: 12,
+      fights: 0,
+      repairs: 0,
       pending: 0,
       failed: 0,
       lastError: null,

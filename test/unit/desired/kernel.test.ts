@@ -1,6 +1,6 @@
 import { address, type ForwardingRoute, prefix } from 'bgp-utils';
-import { fixedRoutes, kernelRoute } from '../../../src/desired/kernel.ts';
-import { stateOf, type TestCluster } from '../../support/calico.ts';
+import { fixedRoutes } from '../../../src/desired/kernel.ts';
+import { kernelRoute, stateOf, type TestCluster } from '../../support/calico.ts';
 
 const cluster: TestCluster = {
   nodes: {
@@ -16,6 +16,7 @@ const cluster: TestCluster = {
   config: { programClusterRoutes: 'Enabled' },
 };
 const policy = stateOf(cluster, 'a').kernel;
+
 const via = (...hops: string[]): ForwardingRoute => ({
   type: 'unicast',
   nextHops: hops.map(address),

@@ -1,9 +1,8 @@
 // What an earlier run left in the kernel, as routes for the speaker, and back.
 
 import { address, prefix } from 'bgp-utils';
-import { kernelRoute } from '../../../src/desired/kernel.ts';
 import { type LeftRoute, restoredRoutes } from '../../../src/desired/restored.ts';
-import { stateOf } from '../../support/calico.ts';
+import { kernelRoute, stateOf } from '../../support/calico.ts';
 import { CLUSTER } from '../../support/live-network.ts';
 
 const left = (text: string, changes: Partial<LeftRoute> = {}): LeftRoute => ({

@@ -1,11 +1,7 @@
 import { type Address, address, NEVER, type Prefix, prefix } from 'bgp-utils';
 import { Fib, type FibRoute } from '../../../src/fib/fib.ts';
-import {
-  type KernelRoute,
-  type NextHopResolution,
-  PROTOCOL_BGP,
-  type RouteChange,
-} from '../../../src/kernel/kernel.ts';
+import { type KernelRoute, type NextHopResolution, PROTOCOL_BGP } from '../../../src/kernel/kernel.ts';
+import { listOf, type RouteChange, takeFrom } from '../../support/routes.ts';
 
 const P = prefix('10.65.0.0/26');
 const Q = prefix('10.65.0.64/26');
@@ -42,13 +38,13 @@ const text = (change: RouteChange): string => {
 function work(fib: Fib, fails: (change: RouteChange) => boolean = () => false, now = 0): string[][] {
   const rounds: string[][] = [];
   for (;;) {
-    const changes = fib.take(100);
+    const { changes, batch } = takeFrom(fib, 100);
     if (changes.length === 0) return rounds;
     rounds.push(changes.map(text));
-    const errors = changes
-      .filter(fails)
-      .map((change) => ({ change, errno: 1, name: 'EPERM', message: 'refused' }));
-    fib.applied(changes, errors, now);
+    const errors = changes.flatMap((change, index) =>
+      fails(change) ? [{ index, errno: 1, name: 'EPERM', message: 'refused' }] : [],
+    );
+    fib.applied(batch, errors, now);
   }
 }
 
@@ -70,7 +66,7 @@ describe('a route through a tunnel (Calico data model §3.7)', () => {
     metric: 1024,
     tunnels,
   });
-  const hopsOf = (fib: Fib) => fib.take(10).flatMap((change) => change.route.nextHops);
+  const hopsOf = (fib: Fib) => takeFrom(fib, 10).changes.flatMap((change) => change.route.nextHops);
 
   it('has the next hop itself as gateway on the link of the device, however that is reached', () => {
     const fib = new Fib();
@@ -122,32 +118,32 @@ describe('Fib', () => {
   it('has nothing to do when the same is wanted again', () => {
     const fib = installed();
     fib.want(P, to(1024, A));
-    expect(fib.take(100)).toEqual([]);
+    expect(takeFrom(fib, 100).changes).toEqual([]);
   });
 
   it('does no work for a route that was wanted and unwanted before it was carried out', () => {
     const fib = new Fib();
     fib.want(P, blackhole);
     fib.want(P, undefined);
-    expect(fib.take(100)).toEqual([]);
+    expect(takeFrom(fib, 100).changes).toEqual([]);
     expect(fib.sizes).toEqual({ wanted: 0, present: 0, pending: 0, failed: 0, unresolved: 0 });
   });
 
   it('says of a replacement whether our route is there already', () => {
     const fib = new Fib();
     fib.want(P, blackhole);
-    expect(fib.take(1)).toMatchObject([{ known: false }]);
+    expect(takeFrom(fib, 1).changes).toMatchObject([{ known: false }]);
     const other = installed(0);
     other.want(P, blackhole);
-    expect(other.take(1)).toMatchObject([{ known: true }]);
+    expect(takeFrom(other, 1).changes).toMatchObject([{ known: true }]);
   });
 
   it('takes no more prefixes than asked for, the longest waiting first', () => {
     const fib = new Fib();
     for (const key of [P, Q]) fib.want(key, blackhole);
-    const changes = fib.take(1);
+    const { changes, batch } = takeFrom(fib, 1);
     expect(changes.map(text)).toEqual([`+${P} 0 blackhole`]);
-    fib.applied(changes, [], 0);
+    fib.applied(batch, [], 0);
     expect(fib.sizes.pending).toBe(1);
   });
 
@@ -169,11 +165,11 @@ describe('Fib', () => {
     it('knows that IPv6 shows no metric as 1024', () => {
       const fib = new Fib();
       const six = prefix('fd65::/122');
-      fib.adopt([route(six, 1024)]);
+      fib.adopt(listOf([route(six, 1024)]));
       fib.want(six, blackhole);
-      expect(fib.take(100)).toEqual([]);
+      expect(takeFrom(fib, 100).changes).toEqual([]);
       fib.sweep();
-      expect(fib.take(100)).toEqual([]);
+      expect(takeFrom(fib, 100).changes).toEqual([]);
     });
   });
 
@@ -183,14 +179,14 @@ describe('Fib', () => {
       const router = address('10.0.0.254');
       fib.want(P, to(1024, address('172.16.0.9')));
       fib.setNextHop(address('172.16.0.9'), behind(router));
-      expect(fib.take(1)).toMatchObject([{ route: route(P, 1024, router) }]);
+      expect(takeFrom(fib, 1).changes).toMatchObject([{ route: route(P, 1024, router) }]);
     });
 
     it('that lie behind one router go into the route once', () => {
       const fib = new Fib();
       fib.want(P, to(1024, address('172.16.0.8'), address('172.16.0.9')));
       for (const hop of ['172.16.0.8', '172.16.0.9']) fib.setNextHop(address(hop), behind(A));
-      expect(fib.take(1)).toMatchObject([{ route: route(P, 1024, A) }]);
+      expect(takeFrom(fib, 1).changes).toMatchObject([{ route: route(P, 1024, A) }]);
     });
 
     it('that resolve are used without those that do not', () => {
@@ -231,7 +227,7 @@ describe('Fib', () => {
   describe('routes found at start', () => {
     it('stay as long as nobody speaks of them, and go with the sweep', () => {
       const fib = new Fib();
-      fib.adopt([route(P, 1024, A), route(Q, 0)]);
+      fib.adopt(listOf([route(P, 1024, A), route(Q, 0)]));
       expect(fib.view().map((each) => each.state)).toEqual(['adopted', 'adopted']);
       fib.want(P, undefined);
       expect(work(fib)).toEqual([]);
@@ -241,7 +237,7 @@ describe('Fib', () => {
 
     it('are kept as they are when they are what is wanted', () => {
       const fib = new Fib();
-      fib.adopt([route(P, 1024, B, A)]);
+      fib.adopt(listOf([route(P, 1024, B, A)]));
       fib.want(P, to(1024, A, B));
       fib.setNextHop(A, onLink);
       fib.setNextHop(B, onLink);
@@ -252,7 +248,7 @@ describe('Fib', () => {
 
     it('are replaced in place when something else is wanted', () => {
       const fib = new Fib();
-      fib.adopt([route(P, 1024, A)]);
+      fib.adopt(listOf([route(P, 1024, A)]));
       fib.want(P, to(1024, B));
       fib.setNextHop(B, onLink);
       expect(work(fib)).toEqual([[`+${P} 1024 ${B}`]]);
@@ -260,7 +256,7 @@ describe('Fib', () => {
 
     it('go at once when they were wanted and are not any more', () => {
       const fib = new Fib();
-      fib.adopt([route(P, 0)]);
+      fib.adopt(listOf([route(P, 0)]));
       fib.want(P, blackhole);
       fib.want(P, undefined);
       expect(work(fib)).toEqual([[`-${P} 0 blackhole`]]);
@@ -316,7 +312,7 @@ describe('Fib', () => {
   describe('what others do', () => {
     const rescan = (fib: Fib, routes: readonly KernelRoute[], meanwhile: () => void = () => undefined) => {
       fib.beginRescan();
-      let corrected = fib.rescan(routes);
+      let corrected = fib.rescan(listOf(routes));
       meanwhile();
       const finish = fib.finishRescan();
       let step = finish.next();
@@ -327,8 +323,8 @@ describe('Fib', () => {
 
     it('puts back a route that was removed, whether told or found missing', () => {
       const fib = installed();
-      expect(fib.lost(P, 1024)).toBe(true);
-      expect(fib.lost(P, 1024)).toBe(false);
+      expect(fib.lost(P, 1024, 0, undefined)).toBe(true);
+      expect(fib.lost(P, 1024, 0, undefined)).toBe(false);
       expect(work(fib)).toEqual([[`+${P} 1024 ${A}`]]);
       expect(rescan(fib, [])).toBe(1);
       expect(work(fib)).toEqual([[`+${P} 1024 ${A}`]]);
@@ -385,7 +381,7 @@ describe('Fib', () => {
 
   it('wants nothing on demand: wanted, adopted and unresolved alike', () => {
     const fib = installed();
-    fib.adopt([route(Q, 0)]);
+    fib.adopt(listOf([route(Q, 0)]));
     fib.want(prefix('10.65.0.128/26'), to(1, B));
     fib.wantNothing();
     expect(work(fib)).toEqual([[`-${P} 1024 ${A}`, `-${Q} 0 blackhole`]]);

@@ -27,8 +27,12 @@ function fixture() {
   return { plane, want, shown };
 }
 
-const ALL: KernelRule = (_, route) =>
-  route.type === 'blackhole' ? undefined : { type: 'unicast', nextHops: route.nextHops, metric: 1024 };
+const ALL: KernelRule = {
+  poolOf: () => 0,
+  route: (_pool, _family, route) =>
+    route.type === 'blackhole' ? undefined : { type: 'unicast', nextHops: route.nextHops, metric: 1024 },
+};
+const NONE: KernelRule = { ...ALL, route: () => undefined };
 const via = (gateway: string): ForwardingRoute => ({
   ...{ type: 'unicast', nextHops: [address(gateway)], localPref: 100, stale: false },
 });
@@ -42,7 +46,7 @@ describe('KernelPlane', () => {
     expect(shown()).toEqual([]); // no rule yet
     plane.setRule(ALL, new Map(), []);
     expect(shown()).toEqual(['10.65.0.0/26 10.0.0.2 1024']);
-    plane.setRule(() => undefined, new Map(), []);
+    plane.setRule(NONE, new Map(), []);
     expect(shown()).toEqual([]);
   });
 

@@ -9,12 +9,12 @@ describe('links', () => {
     [
       'down',
       '2c000000 10000000 00000000 00000000 00000100 03000000 02100000 01000000 09000300 65746830 00000000',
-      { index: 3, name: 'eth0', up: false },
+      { index: 3, name: 'eth0', up: false, carrier: false },
     ],
     [
       'up without carrier',
       '2c000000 10000000 00000000 00000000 00000100 02000000 03100000 00000000 07000300 70300000 00000000',
-      { index: 2, name: 'p0', up: true },
+      { index: 2, name: 'p0', up: true, carrier: false },
     ],
   ])('read: %s', (_what, hex, link) => {
     expect(readLink(message(hex))).toEqual(link);

@@ -9,10 +9,11 @@ import {
   type Interfaces,
   readRoute,
   routeProtocol,
-  writeRoute,
   writeRouteDump,
   writeRouteLookup,
 } from '../../../../src/kernel/netlink/route.ts';
+import { RouteWriter } from '../../../../src/kernel/netlink/route-writer.ts';
+import { batchOf } from '../../../support/routes.ts';
 
 const interfaces: Interfaces = {
   index: (name) => (name === 'eth0' ? 3 : undefined),
@@ -44,10 +45,17 @@ const blackhole = (text: string, metric: number): KernelRoute => ({
   protocol: 186,
 });
 
+/** @returns the message, or why there is none. */
+function write(how: 'create' | 'replace' | 'remove', route: KernelRoute): Buffer | string {
+  const writer = new RouteWriter(interfaces);
+  const batch = batchOf([{ type: how === 'remove' ? 'remove' : 'replace', route, known: how === 'replace' }]);
+  return writer.write(batch, 0, false, 1) ?? Buffer.from(writer.octets.subarray(0, writer.length));
+}
+
 function written(how: 'create' | 'replace' | 'remove', route: KernelRoute): Buffer {
-  const writer = new MessageWriter();
-  expect(writeRoute(writer, how, route, interfaces, 1)).toBeUndefined();
-  return writer.octets;
+  const octets = write(how, route);
+  if (typeof octets === 'string') throw new Error(octets);
+  return octets;
 }
 
 const read = (hex: string | Buffer) => {
@@ -114,9 +122,14 @@ describe('route requests', () => {
     ],
     ['no next hop', unicast('10.65.0.0/26', 0), /needs a next hop/],
   ])('with %s are not written, and say so', (_what, route, message) => {
-    const writer = new MessageWriter();
-    expect(writeRoute(writer, 'create', route, interfaces, 1)).toMatch(message);
-    expect(writer.length).toBe(0);
+    expect(write('create', route)).toMatch(message);
+  });
+
+  it('name a next-hop object in place of next hops, and come back with it', () => {
+    const route = { ...unicast('10.65.0.0/26', 1024, via('10.0.0.2')), object: 0xba000001 };
+    const octets = written('create', route);
+    expect(readAttributes(octets, 28, octets.length).get(30)?.toString('hex')).toBe('010000ba');
+    expect(read(octets)).toMatchObject({ object: 0xba000001, metric: 1024 });
   });
 
   it.each<[string, KernelRoute]>([

@@ -1,0 +1,63 @@
+// Keeps the kernel's next-hop objects and the Fib in step. Always before the routes that name them; what they should be is decided
+// in objects.ts.
+
+import type { Kernel, ObjectChange } from '../kernel/kernel.ts';
+import type { Fib } from './fib.ts';
+import type { FibClock } from './timers.ts';
+
+export interface ObjectSyncOptions {
+  readonly kernel: Kernel;
+  readonly fib: Fib;
+  readonly clock: FibClock;
+  /** The kernel does not take a next hop: told once, until the reason is another. */
+  readonly onRefused: (message: string) => void;
+}
+
+/** A change may need others: a group its members. No more than that in one turn. */
+const ROUNDS = 8;
+
+export class ObjectSync {
+  readonly #options: ObjectSyncOptions;
+  #refused = new Set<string>();
+  /** Carried out so far. */
+  changes = 0;
+
+  constructor(options: ObjectSyncOptions) {
+    this.#options = options;
+  }
+
+  /** Carries out what is due. */
+  work(): void {
+    for (let round = 0; round < ROUNDS; round++) {
+      const changes = this.#options.fib.takeObjects();
+      if (changes.length === 0) break;
+      this.#apply(changes);
+    }
+    const refused = new Set(this.#options.fib.refusedNextHops());
+    for (const message of refused) if (!this.#refused.has(message)) this.#options.onRefused(message);
+    this.#refused = refused;
+  }
+
+  /** Looks at what is really there. @returns how much was not as we thought. */
+  look(): number {
+    const { objects } = this.#options.kernel;
+    return typeof objects === 'string' ? 0 : this.#options.fib.foundObjects(objects.list());
+  }
+
+  /** Removes what no route names. */
+  collect(): void {
+    const { objects } = this.#options.kernel;
+    if (typeof objects === 'string') return;
+    this.look(); // leftovers among them
+    const others = this.#options.kernel.othersRoutes().flatMap(({ object }) => object ?? []);
+    this.#apply(this.#options.fib.collectObjects(new Set(others)));
+  }
+
+  #apply(changes: readonly ObjectChange[]): void {
+    const { fib, clock } = this.#options;
+    const { objects } = this.#options.kernel;
+    if (changes.length === 0 || typeof objects === 'string') return;
+    fib.objectsApplied(changes, objects.apply(changes), clock.now());
+    this.changes += changes.length;
+  }
+}
