@@ -37,13 +37,16 @@ export interface LoopOptions {
 }
 
 /**
- * Octets that are read in one turn, and how long reading may take. What else has come waits, and its connections are not read
- * further: so timers, KEEPALIVEs and every other peer are served while one of them sends its table. The time counts for the
- * first routes of a run, which take twenty times as long as later ones; what follows from routes takes about as long as reading
- * them.
+ * Octets that are read in one turn, at most and to begin with, and how long reading may take. What else has come waits, and its
+ * connections are not read further: so timers, KEEPALIVEs and every other peer are served while one of them sends its table.
+ * Routes take twenty times as long in a process that has just started, and what follows from them may take longer than reading
+ * them: so the next turn reads half as much after a turn longer than LONG_MS, and twice as much after a SHORT_MS one.
  */
 const READ_OCTETS = 256 * 1024;
+const FIRST_OCTETS = 4 * 1024;
 const READ_MS = 10;
+const LONG_MS = 20;
+const SHORT_MS = 10;
 
 /** How long a turn sends; connections that did not have theirs come first in the next one. */
 const SEND_MS = 10;
@@ -68,6 +71,8 @@ export class SpeakerLoop {
   /** Turns that have ended: what was fed before one has been decided, or is a backlog of the speaker's. */
   turns = 0;
   private readOctets = 0;
+  /** Octets that this turn may read. */
+  private mayReadOctets = FIRST_OCTETS;
   /** Read, and not yet told to the speaker: of each connection one piece, because it is paused meanwhile. */
   private readonly unread = new Map<ConnectionId, Uint8Array>();
   /** Connections with something to send and room for it. */
@@ -158,20 +163,32 @@ export class SpeakerLoop {
     this.send();
     forwarding.flush();
     const now = clock.now();
-    this.watch(now, now - this.turnBegan);
+    const turnMs = now - this.turnBegan;
+    this.watch(now, turnMs);
     this.turnBegan = now;
     this.turns++;
-    this.readOctets = 0;
+    this.adapt(turnMs);
     this.readOn();
     if (speaker.hasBacklog || this.ready.size > 0) this.schedule();
     this.setTimer(now);
+  }
+
+  /** How much the next turn may read, by what this one took with what it had read. */
+  private adapt(turnMs: number): void {
+    const { readOctets, mayReadOctets } = this;
+    this.readOctets = 0;
+    if (turnMs > LONG_MS)
+      this.mayReadOctets = Math.max(FIRST_OCTETS, Math.min(readOctets, mayReadOctets) / 2);
+    else if (turnMs < SHORT_MS && readOctets >= mayReadOctets)
+      this.mayReadOctets = Math.min(READ_OCTETS, 2 * mayReadOctets);
   }
 
   /** @returns what this turn has no room for. */
   private read(connection: ConnectionId, octets: Uint8Array): Uint8Array {
     let at = 0;
     while (at < octets.length && this.mayRead()) {
-      const piece = octets.subarray(at, at + PIECE_OCTETS);
+      const left = Math.max(1, this.mayReadOctets - this.readOctets);
+      const piece = octets.subarray(at, at + Math.min(PIECE_OCTETS, left));
       at += piece.length;
       this.readOctets += piece.length;
       this.feed({ type: 'Received', connection, octets: piece });
@@ -182,7 +199,7 @@ export class SpeakerLoop {
   private mayRead(): boolean {
     return (
       this.readOctets === 0 ||
-      (this.readOctets < READ_OCTETS && this.options.clock.now() - this.turnBegan < READ_MS)
+      (this.readOctets < this.mayReadOctets && this.options.clock.now() - this.turnBegan < READ_MS)
     );
   }
 

@@ -73,29 +73,70 @@ function setup(outputs: Output[] = []) {
 }
 
 describe('SpeakerLoop', () => {
-  it('reads 256 KiB a turn: the rest waits with its connection paused, in order', async () => {
+  const KIB = 1024;
+
+  /** Octets read in each of the next turns. */
+  async function readIn(turns: number, { seen, turn }: ReturnType<typeof setup>): Promise<number[]> {
+    const read: number[] = [];
+    for (let i = 0; i < turns; i++) {
+      const before = seen.octets;
+      await turn();
+      read.push((seen.octets - before) / KIB);
+    }
+    return read;
+  }
+
+  it('reads 4 KiB in the first turn, and twice as much after each short one, up to 256 KiB', async () => {
+    const bench = setup();
+    bench.loop.received(CONNECTION, new Uint8Array(1024 * KIB));
+    expect(bench.seen.octets).toBe(4 * KIB);
+    expect(await readIn(8, bench)).toEqual([8, 16, 32, 64, 128, 256, 256, 256]);
+    bench.loop.stop();
+  });
+
+  it('reads half as much after a turn of more than 20 ms, but never less than 4 KiB', async () => {
+    const bench = setup();
+    bench.loop.received(CONNECTION, new Uint8Array(1024 * KIB));
+    await readIn(4, bench);
+    bench.cost(25); // for each piece of 16 KiB or less
+    expect(await readIn(5, bench)).toEqual([16, 8, 4, 4, 4]);
+    bench.cost(0);
+    expect(await readIn(3, bench)).toEqual([4, 8, 16]);
+    bench.loop.stop();
+  });
+
+  it('keeps what has to wait, in order, with its connection paused', async () => {
     const { loop, seen, turn } = setup();
-    const piece = Uint8Array.from({ length: 100 * 1024 }, (_, i) => i / 1024);
-    for (let i = 0; i < 5; i++) loop.received(CONNECTION, piece);
-    expect(seen.octets).toBeGreaterThanOrEqual(256 * 1024);
-    expect(seen.octets).toBeLessThan((256 + 16) * 1024);
-    expect(seen.reading).toEqual(['pause', 'pause', 'pause']);
+    const piece = Uint8Array.from({ length: 3 * KIB }, (_, i) => i / 64);
+    for (let i = 0; i < 3; i++) loop.received(CONNECTION, new Uint8Array(piece));
+    expect(seen.octets).toBe(4 * KIB);
+    expect(seen.reading).toEqual(['pause', 'pause']);
     await turn();
-    expect(seen.octets).toBe(5 * piece.length);
     expect(seen.reading.at(-1)).toBe('resume');
-    expect(Buffer.concat(seen.received)).toEqual(Buffer.concat(Array(5).fill(piece)));
+    expect(Buffer.concat(seen.received)).toEqual(Buffer.concat(Array(3).fill(piece)));
+    loop.stop();
+  });
+
+  it('may be given octets in an array that is written over at once', async () => {
+    const { loop, seen, turn } = setup();
+    const shared = new Uint8Array(20 * KIB).fill(1);
+    loop.received(CONNECTION, shared);
+    shared.fill(2);
+    await turn();
+    await turn();
+    const rest = Buffer.concat(seen.received.slice(1));
+    expect(rest).toEqual(Buffer.alloc(rest.length, 1));
+    expect(seen.octets).toBe(20 * KIB);
     loop.stop();
   });
 
   it('reads for 10 ms a turn, and at least something', async () => {
-    const { loop, seen, cost, turn } = setup();
-    cost(4); // for each 16 KiB
-    loop.received(CONNECTION, new Uint8Array(160 * 1024));
-    expect(seen.octets).toBe(3 * 16 * 1024);
-    cost(50);
-    await turn();
-    expect(seen.octets).toBe(4 * 16 * 1024);
-    loop.stop();
+    const bench = setup();
+    bench.loop.received(CONNECTION, new Uint8Array(1024 * KIB));
+    await readIn(6, bench);
+    bench.cost(6); // for each 16 KiB
+    expect((await readIn(1, bench))[0]).toBe(2 * 16);
+    bench.loop.stop();
   });
 
   it('goes round: a table does not keep the octets of others waiting', async () => {
