@@ -4,14 +4,24 @@ import type { PeerConfig } from './input.ts';
 
 export type SettingChange =
   /** An open session cannot take it on, and is reset; no other is. The reason is told to the peer's operator. */
-  | { readonly how: 'reset'; readonly reason: string }
+  | { readonly how: 'reset'; readonly reason: string; readonly routes: RoutesAcross }
   /** Policies and rules: what was sent is corrected by its difference, and with `import` what came is judged anew. */
   | { readonly how: 'refresh'; readonly import: boolean }
   /** It was said in the OPEN, or is only used then: an open session goes on, and the next one has it. */
   | { readonly how: 'next session' }
   | { readonly how: 'in place' };
 
-const reset = (reason: string): SettingChange => ({ how: 'reset', reason });
+/**
+ * What becomes of the peer's routes across a reset. They stay where RFC 8538 was agreed and what they were judged by still holds: then it is
+ * the same peer, who comes back at once. `stay inside`: if the peer is internal, before and afterwards.
+ */
+export type RoutesAcross = 'go' | 'stay' | 'stay inside';
+
+const reset = (reason: string, routes: RoutesAcross = 'go'): SettingChange => ({
+  how: 'reset',
+  reason,
+  routes,
+});
 const NEXT: SettingChange = { how: 'next session' };
 const IN_PLACE: SettingChange = { how: 'in place' };
 const OUT: SettingChange = { how: 'refresh', import: false };
@@ -21,11 +31,11 @@ const IN_AND_OUT: SettingChange = { how: 'refresh', import: true };
 export const PEER_CHANGES = {
   heldBack: reset('the peer is not held back any more'),
   address: reset('the peer address changed'),
-  localAddress: reset('the source address changed'),
-  localAs: reset('the local AS number changed'),
-  remoteAs: reset('the remote AS number changed'),
+  localAddress: reset('the source address changed', 'stay'),
+  localAs: reset('the local AS number changed', 'stay inside'),
+  remoteAs: reset('the remote AS number changed', 'stay inside'),
   families: reset('the address families changed'),
-  addPaths: reset('the directions of ADD-PATH changed'),
+  addPaths: reset('the directions of ADD-PATH changed', 'stay'),
   role: reset('the role changed'),
   importPolicy: IN_AND_OUT,
   exportPolicy: OUT,
@@ -60,6 +70,18 @@ export function needsReset(before: PeerConfig, after: PeerConfig): string | unde
   }
   return undefined;
 }
+
+/** @returns whether the peer's routes stay across the reset that the change needs. */
+export const routesStay = (before: PeerConfig, after: PeerConfig): boolean =>
+  ROWS.every(
+    ([setting, change]) =>
+      change.how !== 'reset' ||
+      !differs(before[setting], after[setting]) ||
+      change.routes === 'stay' ||
+      (change.routes === 'stay inside' && isInternal(before) && isInternal(after)),
+  );
+
+const isInternal = ({ localAs, remoteAs }: PeerConfig): boolean => localAs === remoteAs;
 
 /** Does what came from the peer have to be judged anew? */
 export const importDiffers = (before: PeerConfig, after: PeerConfig): boolean =>

@@ -13,7 +13,7 @@ import { LOCAL_ADDRESS } from '../rib/loc-rib.ts';
 import type { PeerIndex } from '../route/route.ts';
 import { AS_TRANS, CEASE } from '../wire/constants.ts';
 import { cease, type Notification } from '../wire/notification.ts';
-import { importDiffers, needsReset } from './changes.ts';
+import { importDiffers, needsReset, routesStay } from './changes.ts';
 import { DynamicPeers, isTemplate, madeFrom } from './dynamic-peers.ts';
 import { Deferral } from './graceful-restart.ts';
 import type { PeerConfig, PeerId, RestoredRoute, SpeakerConfig } from './input.ts';
@@ -43,7 +43,7 @@ export class Membership extends Sessions {
     }
     if (before.bgpIdentifier !== next.bgpIdentifier) {
       for (const member of this.members.values()) {
-        this.reset(member, CEASE.OTHER_CONFIGURATION_CHANGE, 'the BGP Identifier changed', now);
+        this.reconnect(member, CEASE.OTHER_CONFIGURATION_CHANGE, 'the BGP Identifier changed', now);
       }
     }
     if (before.clusterId !== next.clusterId) {
@@ -118,9 +118,12 @@ export class Membership extends Sessions {
     }
     const reason = needsReset(before, config);
     if (reason !== undefined) {
-      this.reset(member, CEASE.OTHER_CONFIGURATION_CHANGE, reason, now);
-      // What was kept of an earlier session goes as well: it is judged by facts that hold no more.
-      this.stale.drop(member, reason, now);
+      if (routesStay(before, config)) this.reconnect(member, CEASE.OTHER_CONFIGURATION_CHANGE, reason, now);
+      else {
+        this.reset(member, CEASE.OTHER_CONFIGURATION_CHANGE, reason, now);
+        // What was kept of an earlier session goes as well: it is judged by facts that hold no more.
+        this.stale.drop(member, reason, now);
+      }
       this.refreshFacts(member, undefined);
       return;
     }
@@ -264,6 +267,14 @@ export class Membership extends Sessions {
 
   protected reset(member: Member, subcode: number, text: string, now: Millis): void {
     this.restart(member, now, cease(subcode, text));
+  }
+
+  /** As `reset`, but it is no end of what was agreed: routes stay on both sides, if RFC 8538 was. */
+  protected reconnect(member: Member, subcode: number, text: string, now: Millis): void {
+    const { peer } = member;
+    if (peer.config.heldBack !== undefined || this.stopping) return this.reset(member, subcode, text, now);
+    peer.reconnect(cease(subcode, text), now);
+    this.deadlines.touch(member);
   }
 
   private restart(member: Member, now: Millis, sent?: Notification): void {

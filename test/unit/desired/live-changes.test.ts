@@ -275,6 +275,26 @@ describe('the transport of a session', () => {
   );
 });
 
+describe('a reset after which it is the same peer', () => {
+  it('of another source address: forwarding goes on', () => {
+    const { effect } = play('BGPPeer spec.sourceAddress');
+    expect(effect.resets).toEqual(WITH_T);
+    expect(effect.flaps).toEqual([]);
+  });
+
+  it('of the AS number of all nodes: forwarding between them goes on, and without fail static too', () => {
+    const { key, path } = keyAndPath('BGPConfiguration spec.asNumber');
+    const annotations = ['metadata', 'annotations', 'mesos-bgp/fail-static'];
+    const before = withValue(parsed(CLUSTER), key, annotations, 'off');
+    const { resets, flaps } = new LiveNetwork(before, secrets).change(
+      withValue(before, key, path, 64999),
+      secrets,
+    );
+    expect(resets).toEqual(ALL);
+    expect(flaps.filter((flap) => !flap.startsWith('172.31.'))).toEqual([]);
+  });
+});
+
 describe('bursts', () => {
   it('a label for each of a thousand nodes, which changes no session, tells the speaker nothing', () => {
     const nodes = Object.fromEntries(
