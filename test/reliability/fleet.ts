@@ -2,8 +2,8 @@
 // them reflectors for all, a container behind each, and every container sending to the next one's in both families, 1,000
 // packets a second.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { EtcdGateway } from '../../src/lab/calico/etcd.ts';
 import type { Lab } from '../../src/lab/lab.ts';
 import { enter } from '../../src/lab/namespaces.ts';
@@ -161,6 +161,13 @@ export class Fleet {
     await this.traffic.begin();
     const result = await act();
     return { result, window: await this.traffic.end() };
+  }
+
+  /** Copies what the daemons have logged. */
+  keepLogs(folder: string): void {
+    mkdirSync(folder, { recursive: true });
+    for (const { name, node } of this.hosts)
+      copyFileSync(node.file('log', 'mesos-bgp.log'), join(folder, `${name}.log`));
   }
 
   async stop(): Promise<void> {

@@ -18,6 +18,7 @@ const HELP = `npm run reliability [-- options]: packets between containers while
   --fault ID,ID       these faults alone: ${FAULTS.map(({ id }) => id).join(', ')}
   --restart-time 20   graceful restart time in seconds; faults that must outlast it wait so long
   --short             the form that CI runs: without the faults that are marked full
+  --logs FOLDER       keeps the logs of the daemons there
   --write             the result into ${DOCUMENT}; only with all faults
 Needs root, for network namespaces. Takes about ten minutes on two cores.`;
 
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     fault: { type: 'string' },
     'restart-time': { type: 'string', default: '20' },
     short: { type: 'boolean', default: false },
+    logs: { type: 'string' },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -70,6 +72,7 @@ async function main(): Promise<number> {
       for (const failure of outcome.failures) console.log(`  ${failure}`);
     }
   } finally {
+    if (options.logs !== undefined) fleet.keepLogs(options.logs);
     await fleet.stop();
   }
   if (options.write) writeFileSync(DOCUMENT, document(outcomes, { hosts, restartSeconds }));

@@ -44,7 +44,6 @@ export const REFLECTOR_FAULTS: readonly Fault[] = [
     id: 'all-reflectors',
     title: 'all reflectors killed, away for longer than the restart time',
     design: FAIL_STATIC,
-    full: true,
     at: (fleet) => fleet.reflectors,
     expect: NOTHING_NOTICED,
     async act(fleet, reflectors) {
@@ -58,7 +57,6 @@ export const REFLECTOR_FAULTS: readonly Fault[] = [
     id: 'all-reflectors-leave',
     title: 'all reflectors leave by Cease (SIGTERM twice), and come back',
     design: FAIL_STATIC,
-    full: true,
     at: (fleet) => fleet.reflectors,
     expect: LEAVER_IS_CUT,
     async act(fleet, reflectors) {
