@@ -1,6 +1,6 @@
 // The state machine as a peer sees it: what may come in which state, and what follows a lost session (RFC 4271 §8; RFC 4486, 6608).
 
-import { KEEPALIVE, keepalive, notification, OPEN, routeRefresh } from './octets.ts';
+import { KEEPALIVE, keepalive, notification, OPEN, routeRefresh, UPDATE } from './octets.ts';
 import { route } from './routes.ts';
 import { active, conformance, external, type ProbedPeer } from './suite.ts';
 
@@ -19,7 +19,20 @@ conformance('states', {}, (check) => {
     });
   }
 
-  const inOpenConfirm = [['OPEN', (peer: ProbedPeer) => peer.hello()] as const, ...unexpected.slice(1)];
+  check(
+    'RFC 4271 §8.2.2: the same OPEN once more in OpenConfirm is passed over',
+    { a: external },
+    async ({ a }) => {
+      const { connection } = await a.opened();
+      connection.send(a.hello(), keepalive);
+      await connection.of(UPDATE);
+    },
+  );
+
+  const inOpenConfirm = [
+    ['another OPEN', (peer: ProbedPeer) => peer.hello({ hold: 30 })] as const,
+    ...unexpected.slice(1),
+  ];
   for (const [name, octets] of inOpenConfirm) {
     check(`RFC 6608 §4: ${name} in OpenConfirm ends the session with 5/2`, { a: external }, async ({ a }) => {
       const { connection } = await a.opened();

@@ -9,7 +9,8 @@
 //   would be refused for as long as we wait.
 // - A passive peer's ConnectRetryTimer does not run: it would make the passive side connect.
 // - A NOTIFICATION is never answered by a NOTIFICATION (§8.2.2 asks for it in OpenSent): nobody reads it.
-// - A second OPEN on one connection is an unexpected message (RFC 6608); §8.2.2 ignores it but for collisions.
+// - A second OPEN on one connection is an unexpected message (RFC 6608), unless it is the same (peer.ts); §8.2.2 ignores it but for
+//   collisions.
 // - A bad header in Established is answered as §6.1 has it, and not as an FSM error.
 // - Connection Rejected (RFC 4486) in OpenSent counts as a connection that failed: the peer is about to be configured.
 

@@ -31,6 +31,8 @@ const ERRORS_FORGIVEN = 3;
 
 const NOTHING = new Uint8Array(0);
 
+const sameOpen = (a: Open | undefined, b: Open): boolean => JSON.stringify(a) === JSON.stringify(b);
+
 export class Peer extends PeerLines {
   /** We ended the session on purpose: nothing starts before. */
   private shutUntil: Millis = 0;
@@ -323,7 +325,10 @@ export class Peer extends PeerLines {
 
   private openReceived(line: Line, open: Open, now: Millis): void {
     if (!awaitsOpen(line)) {
-      // The state machine answers with an FSM error; what was agreed does not change.
+      // RFC 4271 §8.2.2, OpenConfirm: no error. OpenBGPD says it twice when our connection comes while it makes its own.
+      const again = line.session.state === 'OpenConfirm' && sameOpen(line.remoteOpen, open);
+      if (again) return;
+      // The state machine answers with an FSM error; what was agreed does not change (decision 3).
       const agreed = 'agreed' in line.session ? line.session.agreed : undefined;
       if (agreed !== undefined) this.happen(line, { type: 'BGPOpen', agreed }, now);
       return;

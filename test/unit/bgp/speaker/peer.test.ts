@@ -269,7 +269,23 @@ describe('messages', () => {
     expect(bench.routes()).toEqual({});
   });
 
-  it('a second OPEN on the same connection is an FSM error', () => {
+  it('the same OPEN once more, before the KEEPALIVE, is passed over; another one is an FSM error', () => {
+    const bench = new Bench({}, passivePeer(PEER));
+    bench.pass(0);
+    const connection = bench.accept(PEER);
+    for (let times = 0; times < 3; times++) bench.open(connection, PEER);
+    expect([bench.state(PEER), bench.notifications(connection)]).toEqual(['OpenConfirm', []]);
+    bench.keepAlive(connection);
+    expect(bench.state(PEER)).toBe('Established');
+    const other = bench.accept(PEER);
+    expect(bench.closed(other)).toBeUndefined();
+    bench.disconnect(connection);
+    bench.open(other, PEER);
+    bench.open(other, PEER, { holdTimeSeconds: 30 });
+    expect(bench.notifications(other)).toEqual(['5/2']);
+  });
+
+  it('an OPEN in Established is an FSM error', () => {
     const { bench, connection } = session();
     bench.open(connection, PEER);
     expect(bench.notifications(connection)).toEqual(['5/3']);
