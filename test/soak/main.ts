@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Lab } from '../../src/lab/lab.ts';
 import { runWithLabs } from '../../src/lab/program.ts';
-import { formatResult } from './report.ts';
+import { formatResult } from './format.ts';
 import { runSoak } from './soak.ts';
 
 const USAGE = `usage: npm run soak [-- --minutes N] [--seed S] [--hosts N] [--reflectors N] [--json FILE]

@@ -1,11 +1,10 @@
-// What a soak run says: a line a minute, a table at the end, and all of it as data. Its verdict is here, too.
+// What came of a soak run, as data, with its verdict. The words for it are format.ts's.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { formatTable } from '../../src/lab/table.ts';
 import type { Churn } from './churn.ts';
 import type { SoakCluster } from './cluster.ts';
 import type { Faults } from './faults.ts';
-import { type Limit, middle, type Trend, trend } from './leak.ts';
+import { type Limit, type Trend, trend } from './leak.ts';
 import type { Life, Sample } from './measure.ts';
 
 export interface Checkpoint {
@@ -56,6 +55,8 @@ export interface SoakResult {
   readonly lives: readonly LifeResult[];
   /** Warnings and worse, the most frequent first. */
   readonly log: readonly LogCount[];
+  /** Host → lines of level error and worse. */
+  readonly errors: Readonly<Record<string, number>>;
 }
 
 export function summarise(run: {
@@ -69,6 +70,7 @@ export function summarise(run: {
   const { cluster, churn, faults, checkpoints, seed, interrupted } = run;
   const lives = cluster.lives.map((life) => lifeResult(life, cluster.seconds));
   const leaks = lives.flatMap(leaksOf);
+  const logs = cluster.hosts.map((host) => [host.name, logText(cluster.logOf(host))] as const);
   const drifted = checkpoints.some(({ differences }) => differences.length > 0);
   return {
     ok: !interrupted && !drifted && leaks.length === 0 && cluster.failures.length === 0,
@@ -83,10 +85,9 @@ export function summarise(run: {
     failures: cluster.failures,
     leaks,
     lives,
-    log: cluster.hosts.reduce<readonly LogCount[]>(
-      (counts, host) =>
-        addLog(counts, existsSync(cluster.logOf(host)) ? readFileSync(cluster.logOf(host), 'utf8') : ''),
-      [],
+    log: logs.reduce<readonly LogCount[]>((counts, [, text]) => addLog(counts, text), []),
+    errors: Object.fromEntries(
+      logs.map(([host, text]) => [host, text.match(/"level":"(error|fatal)"/g)?.length ?? 0]),
     ),
   };
 }
@@ -101,14 +102,14 @@ function lifeResult(life: Life, now: number): LifeResult {
   return { ...life, toSeconds: life.toSeconds ?? now, trends };
 }
 
-const leaksOf = ({ host, pid, fromSeconds, toSeconds, trends }: LifeResult): readonly string[] =>
+export const leaksOf = ({ host, pid, fromSeconds, toSeconds, trends }: LifeResult): readonly string[] =>
   MEASURED.filter((measured) => trends[measured].verdict === 'grows').map(
     (measured) =>
       `${host} (pid ${pid}, ${minutes(toSeconds - fromSeconds)} min): ${measured} grows by ${trends[measured].perHour.toFixed(1)} an hour ` +
       `(${trends[measured].growth.toFixed(1)} seen, tau ${trends[measured].tau.toFixed(2)})`,
   );
 
-const minutes = (seconds: number): string => (seconds / 60).toFixed(1);
+export const minutes = (seconds: number): string => (seconds / 60).toFixed(1);
 
 /** @param text  a log of JSON lines. @returns the counts with its warnings and errors, most frequent first. */
 export function addLog(counts: readonly LogCount[], text: string): readonly LogCount[] {
@@ -125,105 +126,4 @@ export function addLog(counts: readonly LogCount[], text: string): readonly LogC
   return [...found.values()].sort((a, b) => b.count - a.count);
 }
 
-const range = (values: readonly number[], digits = 0): string =>
-  values.length === 0 ? '?' : `${Math.min(...values).toFixed(digits)}-${Math.max(...values).toFixed(digits)}`;
-
-export function liveLine(
-  cluster: SoakCluster,
-  churn: Churn,
-  faults: Faults,
-  checkpoints: readonly Checkpoint[],
-): string {
-  const now = cluster.hosts.flatMap((host) => cluster.life(host)?.samples.at(-1) ?? []);
-  const of = (measured: keyof Sample): string => range(now.flatMap((each) => each[measured] ?? []));
-  const drifted = checkpoints.filter(({ differences }) => differences.length > 0).length;
-  const slowest = Math.max(0, ...checkpoints.map(({ seconds }) => seconds));
-  return [
-    `${minutes(cluster.seconds).padStart(5)} min`,
-    `${churn.count} changes, ${faults.count} faults`,
-    `${checkpoints.length} checks${drifted > 0 ? `, ${drifted} with DRIFT` : ''} (slowest ${slowest.toFixed(1)} s)`,
-    `RSS ${of('residentMib')} MiB, private ${of('privateMib')}, fds ${of('files')}, timers ${of('timers')}, turn ${of('longestTurnMs')} ms`,
-    ...(cluster.failures.length > 0 ? [`${cluster.failures.length} FAILURES`] : []),
-  ].join(' · ');
-}
-
-/** The table at the end, a row a host, and the verdict. */
-export function formatResult(result: SoakResult): string {
-  const hosts = [...new Set(result.lives.map(({ host }) => host))];
-  const table = formatTable(
-    [
-      'host',
-      'lives',
-      'longest',
-      'RSS MiB',
-      'private',
-      'private/h',
-      'heap/h',
-      'fds',
-      'timers',
-      'handles',
-      'CPU %',
-      'turn ms',
-      'verdict',
-    ],
-    hosts.map((host) => row(result.lives.filter((life) => life.host === host))),
-  );
-  const counts = (of: Readonly<Record<string, number>>): string =>
-    Object.entries(of)
-      .sort(([, a], [, b]) => b - a)
-      .map(([name, count]) => `${name} ${count}`)
-      .join(', ');
-  const took = result.checkpoints.map(({ seconds }) => seconds);
-  const drifted = result.checkpoints.filter(({ differences }) => differences.length > 0);
-  return [
-    table,
-    `changes: ${counts(result.changes)}`,
-    `faults: ${counts(result.faults)}`,
-    `checks: ${took.length}, settled after ${middle(took).toFixed(1)} s (median), ${Math.max(0, ...took).toFixed(1)} s (longest); ${drifted.length} with drift`,
-    ...result.log.slice(0, 8).map(({ level, message, count }) => `log: ${count} × ${level}: ${message}`),
-    ...drifted.map(
-      ({ atSeconds, differences }) =>
-        `DRIFT at ${minutes(atSeconds)} min: ${differences[0]} (${differences.length} in all)`,
-    ),
-    ...result.failures.map((failure) => `FAILED: ${failure}`),
-    ...result.leaks.map((leak) => `LEAK: ${leak}`),
-    `${verdict(result)} after ${minutes(result.seconds)} min with seed ${result.seed}: ${drifted.length} drifts, ${result.leaks.length} leaks, ${result.failures.length} failures`,
-    '',
-  ].join('\n');
-}
-
-const verdict = ({ ok, interrupted }: SoakResult): string =>
-  interrupted ? 'INTERRUPTED' : ok ? 'ok' : 'FAILED';
-
-/** Figures of the longest life, where its last sample is what counts; ranges are over all lives. */
-function row(lives: readonly LifeResult[]): readonly string[] {
-  const longest = [...lives].sort((a, b) => b.toSeconds - b.fromSeconds - (a.toSeconds - a.fromSeconds))[0]!;
-  const all = lives.flatMap(({ samples }) => samples);
-  const of = (measured: keyof Sample, digits = 0): string =>
-    range(
-      all.flatMap((each) => each[measured] ?? []),
-      digits,
-    );
-  const last = longest.samples.at(-1);
-  const perHour = (measured: Measured): string => {
-    const { verdict, perHour } = longest.trends[measured];
-    return verdict === 'too short' ? '' : perHour.toFixed(1);
-  };
-  const grows = lives.some((life) => leaksOf(life).length > 0);
-  const judged = lives.filter(({ trends }) => trends.privateMib.verdict !== 'too short').length;
-  return [
-    longest.host,
-    String(lives.length),
-    `${minutes(longest.toSeconds - longest.fromSeconds)} min`,
-    of('residentMib'),
-    of('privateMib'),
-    perHour('privateMib'),
-    perHour('heapMib'),
-    of('files'),
-    of('timers'),
-    of('handles'),
-    last === undefined ? '' : ((100 * last.cpuSeconds) / (last.atSeconds - longest.fromSeconds)).toFixed(1),
-    Math.max(0, ...all.flatMap(({ longestTurnMs }) => longestTurnMs ?? [])).toFixed(0),
-    grows ? 'LEAKS' : judged > 0 ? 'steady' : 'too short to say',
-  ];
-}
+const logText = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');

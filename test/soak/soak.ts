@@ -8,8 +8,9 @@ import { Churn } from './churn.ts';
 import { type ClusterOptions, SoakCluster } from './cluster.ts';
 import { untilNoDrift } from './drift.ts';
 import { Faults, pause } from './faults.ts';
+import { liveLine } from './format.ts';
 import { sample } from './measure.ts';
-import { type Checkpoint, liveLine, type SoakResult, summarise } from './report.ts';
+import { type Checkpoint, type SoakResult, summarise } from './report.ts';
 
 export interface SoakOptions extends ClusterOptions {
   readonly seconds: number;
@@ -23,8 +24,8 @@ export interface SoakOptions extends ClusterOptions {
 const PHASE_SECONDS = [20, 50] as const;
 const CHANGE_MS = [50, 500] as const;
 const FAULT_MS = [1_000, 6_000] as const;
-/** The longest: a peer tries again after a minute at most, and graceful restart ends after two. */
-const SETTLE_MS = 150_000;
+/** The longest: a peer tries again after a minute at most, and what fail static has kept goes two minutes after that. */
+const SETTLE_MS = 240_000;
 const LIVE_MS = 60_000;
 /** A run has some 300 samples of a life at most, or one each second. */
 const sampleMs = (seconds: number): number => Math.max(1_000, (seconds * 1000) / 300);

@@ -6,7 +6,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Lab } from '../../src/lab/lab.ts';
 import { namespaceNames } from '../../src/lab/namespaces.ts';
-import { formatResult, type SoakResult } from '../soak/report.ts';
+import { formatResult } from '../soak/format.ts';
+import type { SoakResult } from '../soak/report.ts';
 import { runSoak } from '../soak/soak.ts';
 import { labName } from '../support/lab.ts';
 
