@@ -1,50 +1,21 @@
-// The lab runner itself, with real namespaces.
+// The lab runner itself, with real namespaces. How labs end: lab-end.test.ts; the command: lab-program.test.ts.
 
-import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { buildSync } from 'esbuild';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { EtcdGateway } from '../../src/lab/calico/etcd.ts';
 import { load } from '../../src/lab/calico/load.ts';
 import { Lab } from '../../src/lab/lab.ts';
-import { namespaceNames } from '../../src/lab/namespaces.ts';
-import { isAlive, type ProcessRef, processRef, until } from '../../src/lab/process.ts';
+import { until } from '../../src/lab/process.ts';
 import { listenLocally, openRelay } from '../../src/lab/relay.ts';
-import { deployLab, labName, topologyFile, useLab } from '../support/lab.ts';
+import { deployLab, topologyFile, useLab } from '../support/lab.ts';
+import { smallLab } from '../support/small-lab.ts';
 
 jest.setTimeout(60_000);
 
 const THREE_HOSTS = resolve('topologies/three-hosts/three-hosts.clab.yml');
 
-/** Two nodes behind a bridge, one more on a link of its own, without management network unless asked for. */
-const SMALL = `
-name: small
-topology:
-  kinds: {linux: {network-mode: none, env: {WHO: "the node"}}}
-  nodes:
-    br: {kind: bridge}
-    a:
-      kind: linux
-      labels: {role: first}
-      sysctls: {net.ipv4.ip_forward: 1, net.ipv6.conf.default.accept_dad: 0}
-      binds: ["given.txt:/run/given/inside.txt:ro", "given.txt:/etc/nowhere/deep/inside.txt", "__clabDir__:/var/lib/mesos-bgp/lab"]
-      cmd: sleep 1000
-      exec:
-        - ip addr add 192.0.2.1/24 dev eth1
-        - sh -c "echo '__clabNodeName__ is up' > /run/said"
-    b: {kind: linux, exec: [ip addr add 192.0.2.2/24 dev eth1]}
-  links:
-    - endpoints: ["a:eth1", "br:to-a"]
-    - endpoints: ["b:eth1", "br:to-b"]
-    - {type: veth, mtu: 1400, endpoints: [{node: a, interface: direct, mac: "02:00:00:00:00:0a"}, {node: b, interface: direct}]}
-    - {type: dummy, endpoint: {node: b, interface: lo1}}
-`;
-
-const small = () => topologyFile(SMALL, { 'given.txt': 'from outside\n' });
-
 describe('a small lab', () => {
-  const lab = useLab(small());
+  const lab = useLab(smallLab());
   const stdout = async (node: string, command: string | string[]): Promise<string> => {
     const result = await lab().node(node).exec(command);
     if (result.code !== 0) throw new Error(`${node}: ${command}: ${result.code}: ${result.stderr}`);
@@ -156,7 +127,7 @@ describe('a small lab', () => {
       ['a', true],
       ['b', true],
     ]);
-    const again = await Lab.deploy(small(), { name: lab().name });
+    const again = await Lab.deploy(smallLab(), { name: lab().name });
     expect(again).toMatchObject({ ok: false, message: expect.stringMatching(/is deployed already/) });
     await stdout('a', 'ping -c 1 -W 2 192.0.2.2');
   });
@@ -164,110 +135,6 @@ describe('a small lab', () => {
   it('asked for what it does not have, says so', () => {
     expect(() => lab().node('z')).toThrow(/has no node z/);
     expect(() => lab().link('a', 'eth9')).toThrow(/has no link at a:eth9/);
-  });
-});
-
-describe('destroying', () => {
-  const left = (name: string) => namespaceNames().filter((namespace) => namespace.includes(name));
-
-  it('ends all that runs in the lab, and nothing else', async () => {
-    const outsider = spawn('sleep', ['1000']);
-    const lab = await deployLab(small());
-    const refs: ProcessRef[] = [];
-    try {
-      const started = lab.node('a').spawn(['sleep', '1000']);
-      // A daemon as of old: forks away, so that nobody has its pid.
-      await lab.node('b').exec(['sh', '-c', 'setsid sleep 1000 >/dev/null 2>&1 & echo $! >/run/pid']);
-      const forked = Number(readFileSync(lab.node('b').path('/run/pid')!, 'utf8'));
-      refs.push(started.ref!, processRef(forked)!, lab.node('a').state.holder!);
-      expect(refs.every(isAlive)).toBe(true);
-    } finally {
-      expect(await lab.destroy()).toEqual([]);
-    }
-    expect(refs.filter(isAlive)).toEqual([]);
-    expect(left(lab.name)).toEqual([]);
-    expect(existsSync(lab.path)).toBe(false);
-    expect(isAlive(processRef(outsider.pid!)!)).toBe(true);
-    outsider.kill('SIGKILL');
-  });
-
-  it('leaves another lab of the same file alone, whichever came first', async () => {
-    const first = await deployLab(small());
-    const second = await deployLab(small());
-    try {
-      expect(await first.destroy()).toEqual([]);
-      expect((await second.node('a').exec('ping -c 1 -W 2 192.0.2.2')).code).toBe(0);
-    } finally {
-      await first.destroy();
-      await second.destroy();
-    }
-    expect([...left(first.name), ...left(second.name)]).toEqual([]);
-  });
-
-  it('cleans up after a runner that was killed while it deployed', async () => {
-    const name = labName();
-    const file = topologyFile(
-      'name: x\ntopology: {kinds: {linux: {network-mode: none}}, nodes: {a: {kind: linux, exec: [sleep 1000]}}}',
-    );
-    const runner = spawn(process.execPath, [program(), 'deploy', file, '--name', name], { stdio: 'ignore' });
-    const stuck = await until(() => Lab.open(name)?.nodes[0]?.state.holder !== undefined, 20_000);
-    runner.kill('SIGKILL');
-    expect(await Lab.open(name)?.destroy()).toEqual([]);
-    expect(stuck).toBe(true);
-    expect(left(name)).toEqual([]);
-  });
-
-  it('--reconfigure replaces what is there', async () => {
-    const lab = await deployLab(small());
-    const before = lab.node('a').state.holder!;
-    const again = await Lab.deploy(small(), { name: lab.name, reconfigure: true });
-    expect(again.ok).toBe(true);
-    expect(isAlive(before)).toBe(false);
-    expect(await Lab.open(lab.name)!.destroy()).toEqual([]);
-  });
-});
-
-describe('what fails while deploying', () => {
-  it('is told with node, command and place; the rest goes on', async () => {
-    const file = topologyFile(`
-name: x
-topology:
-  kinds: {linux: {network-mode: none}}
-  nodes:
-    a: {kind: linux, exec: [ip addr add 300.0.0.1/24 dev lo, touch /run/second]}
-    b: {kind: linux, exec: [touch /run/third]}
-`);
-    const result = await Lab.deploy(file, { name: labName() });
-    try {
-      expect(result).toMatchObject({
-        ok: false,
-        message: expect.stringMatching(
-          /^node a: `ip addr add 300.0.0.1\/24 dev lo` \(topology.nodes.a.exec\[0\]\) failed with exit code 1: .*300/,
-        ),
-      });
-      const { lab } = result as { lab: Lab };
-      expect(existsSync(lab.node('a').path('/run/second')!)).toBe(true);
-      expect(existsSync(lab.node('b').path('/run/third')!)).toBe(true);
-    } finally {
-      await result.lab?.destroy();
-    }
-  });
-
-  it.each([
-    ['cmd: no-such-daemon -x', /node a: cmd: there is no program `no-such-daemon`/],
-    ['sysctls: {net.ipv4.no_such: 1}', /node a: sysctl net.ipv4.no_such=1: .*(No such file|nonexistent)/],
-    ['binds: ["/no/such/source:/mnt/x"]', /node a: namespaces cannot be set up .*\/no\/such\/source/s],
-    [
-      'healthcheck: {test: [CMD, "false"], interval: 0, retries: 2}, stages: {healthy: {exec: [{command: "true"}]}}',
-      /node a: not healthy: `false` ends with 1/,
-    ],
-  ])('%s', async (field, message) => {
-    const file = topologyFile(
-      `name: x\ntopology: {kinds: {linux: {network-mode: none}}, nodes: {a: {kind: linux, ${field}}}}`,
-    );
-    const result = await Lab.deploy(file, { name: labName() });
-    expect(await result.lab?.destroy()).toEqual([]);
-    expect(result).toMatchObject({ ok: false, message: expect.stringMatching(message) });
   });
 });
 
@@ -286,7 +153,7 @@ it('the management network joins nodes by eth0', async () => {
 });
 
 it('--node-filter leaves nodes out, and their links', async () => {
-  const lab = await deployLab(small(), { nodeFilter: ['br', 'b'] });
+  const lab = await deployLab(smallLab(), { nodeFilter: ['br', 'b'] });
   try {
     expect(lab.nodes.map((node) => node.name)).toEqual(['br', 'b']);
     expect((await lab.node('b').exec('ip -br link')).stdout).not.toMatch(/direct/);
@@ -328,149 +195,4 @@ describe('three-hosts', () => {
     await relay.stop();
     expect(await stdout('host3', 'ping -c 1 -W 2 10.0.0.10')).toMatch(/1 received/);
   });
-});
-
-describe('the program', () => {
-  const run = (argv: string[], user: string[] = []) => {
-    const [command, ...args] = [...user, process.execPath, program(), ...argv];
-    try {
-      const stdout = execFileSync(command!, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-      return { code: 0, stdout, stderr: '' };
-    } catch (error) {
-      const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string };
-      return { code: status, stdout, stderr };
-    }
-  };
-
-  it('answers in containerlab’s JSON', () => {
-    const name = labName();
-    const file = small();
-    try {
-      const deployed = run(['deploy', '-t', file, '--name', name, '-f', 'json']);
-      expect(deployed).toEqual({ code: 0, stdout: expect.any(String), stderr: '' });
-      const nodes = JSON.parse(deployed.stdout)[name];
-      expect(nodes[1]).toMatchObject({
-        ...{ lab_name: name, absLabPath: file, name: `clab-${name}-a`, kind: 'linux', state: 'running' },
-        ...{ ipv4_address: 'N/A', ipv6_address: 'N/A' },
-      });
-      const ran = run([
-        'exec',
-        '--name',
-        name,
-        '--label',
-        'role=first',
-        '--cmd',
-        'sh -c "echo x; exit 3"',
-        '-f',
-        'json',
-      ]);
-      expect(ran.code).toBe(1);
-      expect(JSON.parse(ran.stdout)).toEqual({
-        [`clab-${name}-a`]: [{ cmd: expect.any(Array), 'return-code': 3, stdout: 'x\n', stderr: '' }],
-      });
-      const interfaces = JSON.parse(run(['inspect', 'interfaces', '--name', name, '-f', 'json']).stdout);
-      expect(interfaces[0].name).toBe(`clab-${name}-a`);
-      expect(interfaces[0].interfaces).toContainEqual(
-        expect.objectContaining({
-          name: 'direct',
-          mac: '02:00:00:00:00:0a',
-          mtu: 1400,
-          type: 'veth',
-          state: 'up',
-        }),
-      );
-    } finally {
-      expect(run(['destroy', '--name', name])).toMatchObject({ code: 0 });
-    }
-    expect(run(['inspect', '--name', name])).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/not deployed/),
-    });
-  });
-
-  const home = mkdtempSync(join(tmpdir(), 'mesos-bgp-user-'));
-  chmodSync(home, 0o777);
-  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
-  const user = [...nobody, 'env', `HOME=${home}`, `XDG_RUNTIME_DIR=${home}`];
-  afterAll(() => rmSync(home, { recursive: true, force: true }));
-
-  it('links a node with the machine itself where the file says so', () => {
-    // As nobody: then the machine's network is that of the user namespace, and the test touches no other.
-    const file = topologyFile(`
-name: x
-topology:
-  kinds: {linux: {network-mode: none}}
-  nodes: {a: {kind: linux, exec: [ip addr add 192.0.2.1/24 dev eth1]}, h: {kind: host}}
-  links: [{endpoints: ["a:eth1", "host:lab-x1"]}, {endpoints: ["h:lab-x2", "a:eth2"]}]
-`);
-    for (const path of [file, resolve(file, '..')]) chmodSync(path, 0o755);
-    const name = labName();
-    try {
-      expect(run(['deploy', file, '--name', name], user)).toMatchObject({ code: 0 });
-      const commands = [
-        'ip addr add 192.0.2.2/24 dev lab-x1',
-        'ping -c 1 -W 2 192.0.2.1',
-        'ip link show dev lab-x2',
-      ];
-      for (const command of commands)
-        expect([
-          command,
-          run(['exec', '--name', name, '--node-filter', 'h', '--cmd', command], user).code,
-        ]).toEqual([command, 0]);
-    } finally {
-      expect(run(['destroy', '--name', name], user)).toMatchObject({ code: 0 });
-    }
-  });
-
-  it('gives an ordinary user a lab in a user namespace, invisible and harmless to the host', () => {
-    const file = small();
-    for (const path of [file, resolve(file, '..'), join(file, '..', 'given.txt')]) chmodSync(path, 0o755);
-    const name = labName();
-    try {
-      expect(run(['deploy', file, '--name', name], user)).toEqual({
-        code: 0,
-        stdout: expect.any(String),
-        stderr: '',
-      });
-      expect(namespaceNames().filter((namespace) => namespace.includes(name))).toEqual([]);
-      const ping = run(
-        ['exec', '--name', name, '--node-filter', 'a', '--cmd', 'ping -c 1 -W 2 192.0.2.2'],
-        user,
-      );
-      expect(ping).toMatchObject({ code: 0, stdout: expect.stringMatching(/1 received/) });
-      const bound = run(
-        ['exec', '--name', name, '--node-filter', 'a', '--cmd', 'cat /etc/nowhere/deep/inside.txt /run/said'],
-        user,
-      );
-      expect(bound.stdout).toBe('from outside\na is up\n');
-    } finally {
-      const holder = join(home, 'mesos-bgp-lab-65534', 'holder.json');
-      const ref = JSON.parse(readFileSync(holder, 'utf8')) as ProcessRef;
-      expect(run(['destroy', '--name', name], user)).toMatchObject({ code: 0 });
-      expect(existsSync(holder)).toBe(false);
-      expect(isAlive(ref)).toBe(false);
-    }
-  });
-});
-
-/** The command, bundled once for this file as the build does it, where any user can read it. */
-function program(): string {
-  if (bundle === undefined) {
-    const folder = mkdtempSync(join(tmpdir(), 'mesos-bgp-lab-program-'));
-    chmodSync(folder, 0o755);
-    bundle = join(folder, 'lab.cjs');
-    buildSync({
-      entryPoints: ['src/lab/main.ts'],
-      outfile: bundle,
-      bundle: true,
-      platform: 'node',
-      logLevel: 'error',
-    });
-  }
-  return bundle;
-}
-let bundle: string | undefined;
-afterAll(() => {
-  if (bundle !== undefined && statSync(bundle))
-    rmSync(resolve(bundle, '..'), { recursive: true, force: true });
 });
