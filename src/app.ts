@@ -1,6 +1,7 @@
 // The daemon: where the real implementations meet, and the only subscription. Opens the kernel, the control socket and the
 // datastore, and from then on carries every desired state to the speaker. Ends on SIGTERM or SIGINT.
 
+import { join } from 'node:path';
 import { type Address, type Output, Speaker } from 'bgp-utils';
 import type { Subscription } from 'rxjs';
 import { version } from '../package.json';
@@ -31,6 +32,7 @@ import { monotonicClock as clock } from './speaker/clock.ts';
 import { KernelPlane, NoPlane } from './speaker/forwarding.ts';
 import { SpeakerLoop } from './speaker/loop.ts';
 import { Tcp } from './speaker/tcp.ts';
+import { RunState, runStatePath } from './state/run-state.ts';
 import { listeners, pictureKeeper, schedule, socketOptions } from './wiring.ts';
 
 const EXIT_REFUSED = 1;
@@ -40,6 +42,10 @@ const SECOND_SIGNAL_MS = 2000;
 
 /** How often a change that is held back is judged anew. */
 const JUDGE_AGAIN_MS = 5000;
+
+/** How often it is noted that sessions are up, and how seldom at most: a thousand may come up at once. */
+const NOTE_SESSIONS_MS = 5000;
+const NOTE_AGAIN_MS = 1000;
 
 /** @returns the exit code, when the daemon has ended. */
 export async function runDaemon(config: RunConfig): Promise<number> {
@@ -63,7 +69,11 @@ class Daemon {
   private readonly datastore: Datastore;
   private readonly secrets: WatchedSecrets;
   private readonly endpoints: WatchedEndpointFiles;
-  private readonly restarting: boolean;
+  private restarting: boolean;
+  private readonly state: RunState;
+  /** Says in the state folder that sessions are up. */
+  private noting: NodeJS.Timeout | undefined;
+  private notedAt = Number.NEGATIVE_INFINITY;
   private desired: DesiredState | undefined;
   private applied = NOTHING_APPLIED;
   private advertised = false;
@@ -123,11 +133,24 @@ class Daemon {
       onLog: (event) => {
         this.events.count(event);
         log.event(event);
+        if (event.event === 'session' && event.to === 'Established') this.noteSessions();
       },
       onConverged: (output) => this.converged(output),
     });
+    this.state = new RunState({
+      path: join(config.stateDir, runStatePath(config.node)),
+      node: config.node,
+      onFailure: (message) =>
+        message === undefined
+          ? log.info('the state folder can be written again')
+          : log.warn(
+              `a restart will not know of a drain and of sessions that were up: ${message}. See to --state-dir (MESOS_BGP_STATE_DIR)`,
+            ),
+    });
+    const { drainedSince } = this.state;
     this.drain = new Drain({
       now: clock.now,
+      drainedSince: drainedSince === undefined ? undefined : clock.now() - (Date.now() - drainedSince),
       apply: () => this.applyDrain(),
       unsent: () =>
         this.loop.turns === this.drainAskedAt || this.speaker.hasBacklog
@@ -155,6 +178,12 @@ class Daemon {
       return EXIT_REFUSED;
     }
     this.control = control;
+    const { drainedSince } = this.state;
+    if (drainedSince !== undefined)
+      log.warn(
+        `this node is drained, as it was asked for at ${new Date(drainedSince).toISOString()}: "mesos-bgp undrain" takes it back`,
+      );
+    this.noting = setInterval(() => this.noteSessions(), NOTE_SESSIONS_MS);
     const stopped = this.untilSignal();
     this.fib?.start();
     this.report.datastore(this.datastore);
@@ -206,6 +235,7 @@ class Daemon {
   }
 
   private tellSpeaker(desired: DesiredState): void {
+    if (this.applied.speaker === undefined) this.restarting ||= this.restartsWithoutKernel(desired);
     const speaker = desired.speaker && {
       ...desired.speaker,
       restarting: this.restarting,
@@ -232,8 +262,27 @@ class Daemon {
     if (routes.length > 0) this.loop.feed({ type: 'Restore', routes });
   }
 
+  /**
+   * With `--kernel none` nothing is found in a kernel: peers keep our routes for the restart time that we have told them, and as long this
+   * is a restart (RFC 4724 §4.1).
+   */
+  private restartsWithoutKernel({ peers }: DesiredState): boolean {
+    const { sessionsAgo } = this.state;
+    if (this.kernel !== undefined || sessionsAgo === undefined) return false;
+    return sessionsAgo <= Math.max(0, ...peers.map(({ gracefulRestartSeconds }) => gracefulRestartSeconds));
+  }
+
+  /** Now and then while sessions are up, so that the next start without a kernel knows. */
+  private noteSessions(): void {
+    if (this.kernel !== undefined || clock.now() - this.notedAt < NOTE_AGAIN_MS) return;
+    if (this.speaker.counts().established === 0) return;
+    this.notedAt = clock.now();
+    this.state.sessionsUp();
+  }
+
   private applyDrain(): void {
     this.drainAskedAt = this.loop.turns;
+    this.state.setDrained(this.drain.wanted ? Date.now() : undefined);
     this.log.info(
       this.drain.wanted
         ? 'drain: routes through this node are told as the last to use (RFC 8326)'
@@ -309,6 +358,9 @@ class Daemon {
     );
     this.subscription?.unsubscribe();
     clearTimeout(this.again);
+    clearInterval(this.noting);
+    if (how === 'leave') this.state.left();
+    else this.noteSessions();
     this.loop.feed({ type: 'Stop', how });
     this.loop.settle();
     this.loop.stop();
@@ -317,6 +369,7 @@ class Daemon {
     this.close();
     await this.control?.close();
     await this.keeper?.close();
+    await this.state.close();
   }
 
   /** What is open from the start. Kernel routes stay. */

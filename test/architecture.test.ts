@@ -48,6 +48,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'src/fib': ['bgp-utils', 'src/kernel/kernel.ts', 'src/kernel/batch.ts'],
   'src/sys': ['bgp-utils', 'koffi', 'node'],
   'src/speaker': ['bgp-utils', 'src/sys', 'src/fib', 'node'],
+  'src/state': ['node'],
   'src/control': ['bgp-utils', 'src/desired/resolution.ts', 'node'],
   'src/cli': ['bgp-utils', 'src/config', 'src/control/schema.ts', 'node', 'yaml'],
   'src/observe': ['bgp-utils', 'pino', 'src/control/source.ts'],

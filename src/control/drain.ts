@@ -7,6 +7,8 @@ import type { DrainFacts } from './source.ts';
 /** What the state is read from. */
 export interface DrainOptions {
   readonly now: () => Millis;
+  /** When an earlier run was asked for it, and it was not taken back; undefined: it was not. */
+  readonly drainedSince?: Millis | undefined;
   /** Brings the speaker to what is wanted now. */
   readonly apply: () => void;
   /** Peers with a session that have not been sent all; undefined while the speaker has not looked at the change yet. */
@@ -19,7 +21,11 @@ export class Drain {
   /** Stays true: what changes later is sent as it is then. */
   #told = true;
 
-  constructor(private readonly options: DrainOptions) {}
+  constructor(private readonly options: DrainOptions) {
+    this.#since = options.drainedSince;
+    this.#wanted = options.drainedSince !== undefined;
+    this.#told = !this.#wanted;
+  }
 
   get wanted(): boolean {
     return this.#wanted;

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -126,8 +126,30 @@ export class ProbedDaemon {
   /** Its log has this text, in the last lines of it. */
   said = (text: string): boolean => this.log.includes(text);
 
+  /** What it leaves for its next run has that field. */
+  left(field: 'sessionsAt' | 'drainedSince'): boolean {
+    const file = join(this.folder, 'state-ours');
+    if (!existsSync(file)) return false;
+    return (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>)[field] !== null;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.process?.kill(signal);
+  }
+
+  /** Ends it, as these signals do, and starts it again with what it left. */
+  async again(...signals: readonly NodeJS.Signals[]): Promise<void> {
+    const child = this.process;
+    if (child === undefined) throw new Error('it was not started');
+    const exit = once(child, 'exit');
+    for (const [i, signal] of signals.entries()) {
+      if (i > 0)
+        await this.eventually('the first signal to be heard', async () => this.said('second signal'));
+      child.kill(signal);
+    }
+    await exit;
+    this.log = '';
+    await this.start();
   }
 
   /** Ends it, and removes what it left. */

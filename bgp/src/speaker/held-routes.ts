@@ -52,7 +52,7 @@ export class HeldRoutes {
   }
 
   /**
-   * Marks those routes of the peer that the check confirms and that nobody else tells. What becomes of the others is not said here.
+   * Marks those routes of the peer that the check confirms and that nobody else tells, or is held of. What becomes of the others is not said here.
    * @returns how many are held now.
    */
   hold(peer: PeerIndex, which: 'all' | 'stale', check: OriginCheck): number {
@@ -115,12 +115,13 @@ export class HeldRoutes {
     return origins.confirms(check, path, restored ? true : undefined);
   }
 
+  /** One path of a prefix is enough: reflectors tell the same. */
   private isToldByAnother(held: PathId): boolean {
     const { adjRibIn, leaves } = this.options;
     for (let path = adjRibIn.first(adjRibIn.prefixOf(held)); path !== NONE; path = adjRibIn.nextFor(path)) {
       const peer = adjRibIn.peerOf(path);
-      const usable = adjRibIn.acceptedOf(path) !== NONE && !adjRibIn.isStale(path) && !leaves(peer);
-      if (usable && peer !== adjRibIn.peerOf(held)) return true;
+      const fresh = adjRibIn.acceptedOf(path) !== NONE && !adjRibIn.isStale(path) && !leaves(peer);
+      if ((fresh || adjRibIn.isHeld(path)) && peer !== adjRibIn.peerOf(held)) return true;
     }
     return false;
   }

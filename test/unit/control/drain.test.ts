@@ -28,6 +28,21 @@ describe('a drain', () => {
     expect(drain.facts().state).toBe('off');
   });
 
+  it('of an earlier run goes on, and is told when all peers have been sent it', () => {
+    let waits: readonly PeerId[] | undefined;
+    const drain = new Drain({ now: () => 7, drainedSince: -3000, apply: () => {}, unsent: () => waits });
+    expect([drain.wanted, drain.facts()]).toEqual([
+      true,
+      { state: 'draining', since: -3000, waitingFor: [] },
+    ]);
+    waits = [];
+    expect(drain.facts().state).toBe('drained');
+    drain.set(true);
+    expect(drain.facts().since).toBe(-3000);
+    drain.set(false);
+    expect(drain.facts()).toEqual({ state: 'off', since: 7, waitingFor: [] });
+  });
+
   it('that is asked for twice is applied once', () => {
     const { drain, applied } = made({ current: [] });
     drain.set(false);
