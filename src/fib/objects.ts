@@ -241,7 +241,9 @@ export class NextHopObjects {
         this.#put(shared, object);
       else {
         this.#lost(shared);
-        if (object !== undefined) this.#identify(shared); // another program has the number now
+        if (object === undefined) continue;
+        this.#identify(shared); // another program has the number now
+        this.#tryAgain(shared);
       }
     }
     this.#found.clear();

@@ -7,23 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Address, address, type Prefix, prefix } from 'bgp-utils';
 import { type FibLog, FibSync } from '../../src/fib/sync.ts';
-import type { FibClock } from '../../src/fib/timers.ts';
 import { type Kernel, type KernelEvent, KernelUnavailable, PROTOCOL_BGP } from '../../src/kernel/kernel.ts';
 import { openRtnetlink } from '../../src/kernel/netlink/rtnetlink.ts';
 import { addInterface, makeNamespace, type Namespace, removeNamespaces, until } from '../support/netns.ts';
+import { realClock } from '../support/real-clock.ts';
 import { applyTo } from '../support/routes.ts';
-
-const clock: FibClock = {
-  now: () => performance.now(),
-  schedule: (delayMs, run) => {
-    if (delayMs === 0) {
-      const handle = setImmediate(run);
-      return () => clearImmediate(handle);
-    }
-    const handle = setTimeout(run, delayMs);
-    return () => clearTimeout(handle);
-  },
-};
 
 let namespace: Namespace;
 let kernel: Kernel;
@@ -56,7 +44,7 @@ afterEach(() => {
 function startSync(): FibSync {
   sync = new FibSync({
     kernel,
-    clock,
+    clock: realClock,
     onNextHop: (nextHop, cost) => costs.push([nextHop, cost]),
     onLog: (event) => log.push(event),
   });
