@@ -12,22 +12,14 @@ import { deployLab } from '../support/deploy.ts';
 import { TestEtcdCluster } from '../support/etcd-cluster.ts';
 import { Host, polled } from './host.ts';
 import type { FlowSpec, Window } from './prober.ts';
-import {
-  entriesOf,
-  type Place,
-  placeOf,
-  REFLECTORS,
-  type Settings,
-  STORE,
-  topologyFileOf,
-} from './topology.ts';
+import { entriesOf, type Place, placeOf, REFLECTORS, STORE, topologyFileOf } from './topology.ts';
 import { Traffic } from './traffic.ts';
 
 export const PROGRAM = resolve('dist/mesos-bgp.js');
 export const FAMILIES = ['IPv4', 'IPv6'] as const;
 export type Family = (typeof FAMILIES)[number];
 
-export interface FleetOptions extends Settings {
+export interface FleetOptions {
   /** At least four: the reflectors, and two more. */
   readonly hosts: number;
 }
@@ -46,7 +38,6 @@ export class Fleet {
   private constructor(
     private readonly lab: Lab,
     private readonly file: string,
-    readonly settings: FleetOptions,
     readonly hosts: readonly Host[],
     readonly etcd: TestEtcdCluster,
     private readonly relays: readonly Relay[],
@@ -74,8 +65,8 @@ export class Fleet {
       const flows = flowsOf(hosts);
       const traffic = await Traffic.start(flows.map((flow) => specOf(lab, flow)));
       undo.push(() => traffic.stop());
-      const fleet = new Fleet(lab, file, options, hosts, etcd, relays, traffic, flows);
-      for (const [key, value] of entriesOf(places, options)) await fleet.put(key, value);
+      const fleet = new Fleet(lab, file, hosts, etcd, relays, traffic, flows);
+      for (const [key, value] of entriesOf(places)) await fleet.put(key, value);
       await fleet.backup();
       for (const host of hosts) host.start();
       await fleet.whole(60_000 + 5_000 * hosts.length);
@@ -119,7 +110,7 @@ export class Fleet {
       if (host.running) host.signal('SIGCONT');
       else host.start();
     }
-    for (const [key, value] of entriesOf(this.places, this.settings)) await this.put(key, value);
+    for (const [key, value] of entriesOf(this.places)) await this.put(key, value);
     await this.whole(60_000);
   }
 

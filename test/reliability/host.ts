@@ -1,5 +1,6 @@
 // One host of the fleet: its daemon, its kernel's routes, its cable.
 
+import { writeFileSync } from 'node:fs';
 import type { PeersAnswer, StatusAnswer } from '../../src/control/schema.ts';
 import { Daemon } from '../../src/lab/demo/daemon.ts';
 import type { Lab, LabLink, LabNode } from '../../src/lab/lab.ts';
@@ -85,6 +86,13 @@ export class Host {
   /** Its cable to the segment, by the end that is not here: unplugged, the interface loses its carrier and keeps its addresses. */
   get cable(): LabLink {
     return this.lab.link('segment', `s${this.place.number}`);
+  }
+
+  /** Writes a file for programs of the host. @returns its path there. */
+  file(name: string, text: string): string {
+    const inside = `/run/${name}`;
+    writeFileSync(this.node.path(inside)!, text);
+    return inside;
   }
 
   /** Where a file of its folder of passwords is, seen from here. */

@@ -3,6 +3,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { Fault } from './faults/fault.ts';
 import { FAULTS } from './faults/index.ts';
 import { Fleet } from './fleet.ts';
 import { document, line } from './report.ts';
@@ -16,8 +17,8 @@ const HELP = `npm run reliability [-- options]: packets between containers while
 
   --hosts 12          how many hosts, two of them reflectors; at least 4
   --fault ID,ID       these faults alone: ${FAULTS.map(({ id }) => id).join(', ')}
-  --restart-time 20   graceful restart time in seconds; faults that must outlast it wait so long
   --short             the form that CI runs: without the faults that are marked full
+  --runs 1            each fault so often
   --logs FOLDER       keeps the logs of the daemons there
   --write             the result into ${DOCUMENT}; only with all faults
 Needs root, for network namespaces. Takes about ten minutes on two cores.`;
@@ -26,8 +27,8 @@ const { values: options } = parseArgs({
   options: {
     hosts: { type: 'string', default: '12' },
     fault: { type: 'string' },
-    'restart-time': { type: 'string', default: '20' },
     short: { type: 'boolean', default: false },
+    runs: { type: 'string', default: '1' },
     logs: { type: 'string' },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
@@ -40,7 +41,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const hosts = Number(options.hosts);
-  const restartSeconds = Number(options['restart-time']);
+  const runs = Number(options.runs);
   const wanted = options.fault?.split(',');
   const unknown = wanted?.filter((id) => !FAULTS.some((fault) => fault.id === id)) ?? [];
   const wrong =
@@ -48,17 +49,18 @@ async function main(): Promise<number> {
       ? `--fault: there is no ${unknown.join(', ')}`
       : !(Number.isInteger(hosts) && hosts >= 4 && hosts <= 100)
         ? `--hosts ${options.hosts}: a number from 4 to 100 is wanted`
-        : !(Number.isInteger(restartSeconds) && restartSeconds >= 1 && restartSeconds <= 4095)
-          ? `--restart-time ${options['restart-time']}: a number of seconds from 1 to 4095 is wanted`
-          : options.write && (wanted !== undefined || options.short)
-            ? '--write: only the whole table is written; leave out --fault and --short'
+        : !(Number.isInteger(runs) && runs >= 1)
+          ? `--runs ${options.runs}: a number from 1 is wanted`
+          : options.write && (runs > 1 || wanted !== undefined || options.short)
+            ? '--write: only the whole table is written; leave out --fault, --runs and --short'
             : undefined;
   if (wrong !== undefined) {
     console.error(`${wrong}\n\n${HELP}`);
     return EXIT_USAGE;
   }
-  const faults = FAULTS.filter(({ id, full }) => (wanted ? wanted.includes(id) : !(options.short && full)));
-  const fleet = await Fleet.start({ hosts, restartSeconds });
+  const chosen = FAULTS.filter(({ id, full }) => (wanted ? wanted.includes(id) : !(options.short && full)));
+  const faults = chosen.flatMap((fault) => Array<Fault>(runs).fill(fault));
+  const fleet = await Fleet.start({ hosts });
   const ended = new Promise<never>((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
       process.once(signal, () => reject(new Error(`ended by ${signal}`)));
@@ -75,7 +77,7 @@ async function main(): Promise<number> {
     if (options.logs !== undefined) fleet.keepLogs(options.logs);
     await fleet.stop();
   }
-  if (options.write) writeFileSync(DOCUMENT, document(outcomes, { hosts, restartSeconds }));
+  if (options.write) writeFileSync(DOCUMENT, document(outcomes, hosts));
   return outcomes.some(({ failures }) => failures.length > 0) ? EXIT_FAILED : 0;
 }
 

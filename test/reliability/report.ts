@@ -4,7 +4,7 @@ import { cpus, release } from 'node:os';
 import { type Expectation, type Fault, PATHS, type Path } from './faults/fault.ts';
 import { FAMILIES, type Family } from './fleet.ts';
 import type { Outcome } from './run.ts';
-import { HOLD_SECONDS } from './topology.ts';
+import { HOLD_SECONDS, RESTART_SECONDS } from './topology.ts';
 
 const cellText = ({ cells }: Outcome, family: Family, path: Path): string => {
   const cell = cells.find((each) => each.family === family && each.path === path);
@@ -48,10 +48,7 @@ function row(outcome: Outcome): string {
   return `| ${title} | ${expected(outcome.fault)}${failed}: ${design}.${cut} | ${cells.join(' | ')} |`;
 }
 
-export function document(
-  outcomes: readonly Outcome[],
-  { hosts, restartSeconds }: { readonly hosts: number; readonly restartSeconds: number },
-): string {
+export function document(outcomes: readonly Outcome[], hosts: number): string {
   const sent = outcomes.reduce((sum, { cells }) => sum + cells.reduce((all, cell) => all + cell.sent, 0), 0);
   const heads = FAMILIES.flatMap((family) => PATHS.map((path) => `${family} ${path}`));
   const stalledMs = Math.max(...outcomes.map((outcome) => outcome.stalledMs));
@@ -68,7 +65,7 @@ npm run reliability -- --write
 which lets every fault of \`test/reliability/faults\` happen to a running fleet: ${hosts} hosts, each with a kernel of its own (a network
 namespace), a daemon and a container; two of the hosts reflect for all; etcd has three members. Each container sends to the next
 host's container in both families, 1,000 packets a second, before, during and after the fault, until every daemon says again that all
-is well. The hold time is ${HOLD_SECONDS} s, the graceful restart time ${restartSeconds} s. The short form, four hosts, is part of \`npm test\`
+is well. The hold time is ${HOLD_SECONDS} s, the graceful restart time ${RESTART_SECONDS} s. The short form, four hosts, is part of \`npm test\`
 (\`test/topology/reliability.test.ts\`); what the design says is asserted in both.
 
 A field says how many packets were lost, and the longest time without one, of packets *from* the hosts that the fault happens to, *to*

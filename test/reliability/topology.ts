@@ -116,12 +116,10 @@ export const entry = (
   }),
 ];
 
-/** Graceful restart time; short in the short form, where a fault must outlast it. */
-export interface Settings {
-  readonly restartSeconds: number;
-}
-
 export const CONFIGURATION = { asNumber: 64512, nodeToNodeMeshEnabled: false } as const;
+
+/** Longer than a daemon is away in any fault but those that are about it, on however busy a machine. */
+export const RESTART_SECONDS = 60;
 
 /** Longer than the 5 s for which a fault freezes a daemon, and short enough to wait for. */
 export const HOLD_SECONDS = 9;
@@ -135,11 +133,11 @@ export const configurationEntry = (spec: object = {}) =>
     { annotations: { 'mesos-bgp/hold-time': `${HOLD_SECONDS}s` } },
   );
 
-export const peeringEntry = ({ restartSeconds }: Settings, spec: object = {}) =>
+export const peeringEntry = (spec: object = {}) =>
   entry('BGPPeer', 'bgppeers', 'reflectors', {
     nodeSelector: 'all()',
     peerSelector: 'has(route-reflector)',
-    maxRestartTime: `${restartSeconds}s`,
+    maxRestartTime: `${RESTART_SECONDS}s`,
     ...spec,
   });
 
@@ -164,10 +162,10 @@ export const affinityEntry = (node: string, cidr: string): readonly [string, str
   JSON.stringify({ state: 'confirmed', deleted: false }),
 ];
 
-export function entriesOf(places: readonly Place[], settings: Settings): (readonly [string, string])[] {
+export function entriesOf(places: readonly Place[]): (readonly [string, string])[] {
   return [
     configurationEntry(),
-    peeringEntry(settings),
+    peeringEntry(),
     entry('IPPool', 'ippools', 'v4', { cidr: '10.65.0.0/16', ipipMode: 'Never', vxlanMode: 'Never' }),
     entry('IPPool', 'ippools', 'v6', { cidr: 'fd00:65::/96', ipipMode: 'Never', vxlanMode: 'Never' }),
     ...places.flatMap((place) => [

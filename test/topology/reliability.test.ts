@@ -8,7 +8,7 @@ import { run } from '../reliability/run.ts';
 describe('packets between containers', () => {
   let fleet: Fleet;
   beforeAll(async () => {
-    fleet = await Fleet.start({ hosts: 4, restartSeconds: 6 });
+    fleet = await Fleet.start({ hosts: 4 });
   }, 120_000);
   afterAll(() => fleet?.stop(), 60_000);
 

@@ -3,7 +3,7 @@
 import type { ChangeClass } from '../../../src/desired/field-changes.ts';
 import type { Fleet } from '../fleet.ts';
 import { type Host, pause, polled } from '../host.ts';
-import { CONFIGURATION, configurationEntry, nodeEntry, peeringEntry } from '../topology.ts';
+import { CONFIGURATION, configurationEntry, nodeEntry, peeringEntry, RESTART_SECONDS } from '../topology.ts';
 import { type Fault, firstAgent, NONE_LOST, NOTHING_NOTICED, nowhere, within } from './fault.ts';
 
 interface Change {
@@ -11,12 +11,12 @@ interface Change {
   readonly class: ChangeClass;
   readonly what: string;
   readonly design: string;
-  there(fleet: Fleet): readonly [string, string];
-  back(fleet: Fleet): readonly [string, string];
+  there(): readonly [string, string];
+  back(): readonly [string, string];
 }
 
 const ordinary = () => configurationEntry();
-const peering = ({ settings }: Fleet) => peeringEntry(settings);
+const peering = () => peeringEntry();
 
 const CHANGES: readonly Change[] = [
   {
@@ -40,7 +40,7 @@ const CHANGES: readonly Change[] = [
     class: 'next session',
     what: '`maxRestartTime` of all sessions',
     design: 'open sessions go on as agreed',
-    there: ({ settings }) => peeringEntry({ ...settings, restartSeconds: settings.restartSeconds + 5 }),
+    there: () => peeringEntry({ maxRestartTime: `${RESTART_SECONDS + 5}s` }),
     back: peering,
   },
   {
@@ -65,8 +65,7 @@ const CHANGES: readonly Change[] = [
     class: 'reset',
     what: '`password` of all sessions, from none to one and back',
     design: 'sessions are reset, both ends keep the routes meanwhile (RFC 8538)',
-    there: ({ settings }) =>
-      peeringEntry(settings, { password: { secretKeyRef: { name: 'bgp', key: 'reflectors' } } }),
+    there: () => peeringEntry({ password: { secretKeyRef: { name: 'bgp', key: 'reflectors' } } }),
     back: peering,
   },
   {
@@ -116,7 +115,7 @@ const faultOf = (change: Change): Fault => ({
   expect: NOTHING_NOTICED,
   async act(fleet) {
     fleet.password('bgp', 'reflectors', 'a password');
-    for (const next of [change.there(fleet), change.back(fleet)]) await changed(fleet, change, next);
+    for (const next of [change.there(), change.back()]) await changed(fleet, change, next);
   },
 });
 

@@ -31,14 +31,28 @@ export const KERNEL_FAULTS: readonly Fault[] = [
   },
   {
     id: 'routes-flushed',
-    title:
-      'every route that is not its own flushed from the interface, as `networkd` does (`ip route flush dev eth1 proto bgp`)',
+    title: 'all routes of BGP deleted, as `networkd` does with those that are not its own',
     design: 'the kernel tells of it, and they are put back within 100 ms',
     at: firstAgent,
     expect: REPAIR,
     async act(fleet, [host]) {
-      await host!.run('ip', 'route', 'flush', 'dev', 'eth1', 'proto', 'bgp');
-      await host!.run('ip', '-6', 'route', 'flush', 'dev', 'eth1', 'proto', 'bgp');
+      // One by one: `ip route flush` of iproute2 6.1 cannot remove what goes through a next hop object.
+      for (const family of [4, 6] as const) {
+        const deletions = [...(await host!.routes(family)).keys()].map((to) => `route del ${to} proto bgp`);
+        await host!.run('ip', `-${family}`, '-batch', host!.file('deletions', deletions.join('\n')));
+      }
+      await fleet.whole();
+    },
+  },
+  {
+    id: 'next-hops-flushed',
+    title:
+      'all next hop objects of BGP deleted (`ip nexthop flush proto 186`), and the kernel drops the routes with them',
+    design: 'the kernel tells of it, and objects and routes are put back within 100 ms',
+    at: firstAgent,
+    expect: REPAIR,
+    async act(fleet, [host]) {
+      await host!.run('ip', 'nexthop', 'flush', 'proto', '186');
       await fleet.whole();
     },
   },

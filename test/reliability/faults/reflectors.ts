@@ -1,7 +1,8 @@
 // Loss of reflectors: first graceful restart keeps what they told, then fail-static does.
 
-import { pause, polled } from '../host.ts';
-import { HOLD_SECONDS } from '../topology.ts';
+import type { Fleet } from '../fleet.ts';
+import { type Host, pause, polled } from '../host.ts';
+import { HOLD_SECONDS, peeringEntry } from '../topology.ts';
 import { CUT, type Fault, NONE_LOST, NOTHING_NOTICED, within } from './fault.ts';
 
 const FAIL_STATIC =
@@ -12,6 +13,26 @@ const SESSION_MS = 1_000;
 
 /** A host that leaves withdraws its own block and removes its kernel routes, as ordered. */
 const LEAVER_IS_CUT = { from: CUT, to: CUT, past: NONE_LOST } as const;
+
+const SHORT_SECONDS = 2;
+
+/**
+ * Makes all sessions anew with a short restart time, so that a fault can outlast it. It holds until the sessions are made anew once more,
+ * whatever the datastore says from now on.
+ */
+async function shortRestartTime(fleet: Fleet): Promise<void> {
+  const lostBefore = new Map<Host, number>();
+  for (const host of fleet.hosts) lostBefore.set(host, await sessionsLost(host));
+  await fleet.put(...peeringEntry({ maxRestartTime: `${SHORT_SECONDS}s`, sourceAddress: 'None' }));
+  for (const host of fleet.hosts) {
+    const made = async () => (await sessionsLost(host)) > lostBefore.get(host)!;
+    await polled(made, `${host.name} makes its sessions anew`, 20_000);
+  }
+  await fleet.whole();
+}
+
+const sessionsLost = async (host: Host): Promise<number> =>
+  ((await host.peers()) ?? []).reduce((sum, { counters }) => sum + counters.lost, 0);
 
 export const REFLECTOR_FAULTS: readonly Fault[] = [
   {
@@ -47,8 +68,10 @@ export const REFLECTOR_FAULTS: readonly Fault[] = [
     at: (fleet) => fleet.reflectors,
     expect: NOTHING_NOTICED,
     async act(fleet, reflectors) {
+      await shortRestartTime(fleet);
       await Promise.all(reflectors.map((reflector) => reflector.stop('SIGKILL')));
-      await pause((fleet.settings.restartSeconds + 2) * 1_000);
+      await fleet.put(...peeringEntry());
+      await pause((SHORT_SECONDS + 2) * 1_000);
       for (const reflector of reflectors) reflector.start();
       await fleet.whole();
     },
@@ -88,9 +111,11 @@ export const REFLECTOR_FAULTS: readonly Fault[] = [
     at: (fleet) => fleet.reflectors,
     expect: NOTHING_NOTICED,
     async act(fleet, reflectors) {
+      await shortRestartTime(fleet);
+      await fleet.put(...peeringEntry());
       await Promise.all(fleet.etcd.members.map((member) => member.kill()));
       await Promise.all(reflectors.map((reflector) => reflector.stop('SIGKILL')));
-      await pause((fleet.settings.restartSeconds + 2) * 1_000);
+      await pause((SHORT_SECONDS + 2) * 1_000);
       await Promise.all(fleet.etcd.members.map((member) => member.restart()));
       for (const reflector of reflectors) reflector.start();
       await fleet.whole(60_000);
