@@ -112,8 +112,8 @@ const exported = (routes: readonly Announcement[], family: 4 | 6): string => {
 const neighborProtocol = (own: Settings, each: Neighbor, routes: readonly Announcement[]): string => `
 protocol bgp ${protocolOf(own, each)} {
   local ${each.local.includes('%') ? '' : each.local} as ${own.asNumber};
-  neighbor ${each.address} as ${each.asNumber};
-  direct; graceful restart on; graceful restart time 60;
+  neighbor ${each.address} ${each.port === undefined ? '' : `port ${each.port}`} as ${each.asNumber};
+  ${each.multihop ? `multihop ${each.ttlHops ?? 64}` : 'direct'}; graceful restart on; graceful restart time 60;
   connect delay time 1; connect retry time 1; error wait time 1, 2;
   ${each.client ? 'rr client;' : ''} ${own.clusterId === undefined ? '' : `rr cluster id ${own.clusterId};`}
   ${each.password === undefined ? '' : `password "${each.password}";`}
@@ -141,7 +141,7 @@ ${own.neighbors.map((each) => neighborProtocol(own, each, routes)).join('')}
 export class Bird implements OtherSpeaker {
   private constructor(
     private readonly bird: TestBird,
-    private readonly settings: Settings,
+    private settings: Settings,
     private routes: readonly Announcement[],
   ) {}
 
@@ -179,6 +179,12 @@ export class Bird implements OtherSpeaker {
 
   withdraw = (prefix: string): Promise<void> =>
     this.reconfigure(this.routes.filter((each) => each.prefix !== prefix));
+
+  /** Other neighbors, or other settings of them. */
+  become(settings: Settings): Promise<void> {
+    this.settings = settings;
+    return this.reconfigure(settings.routes);
+  }
 
   private async reconfigure(routes: readonly Announcement[]): Promise<void> {
     this.routes = routes;

@@ -51,6 +51,14 @@ export class TestDaemon {
   resolve = (): Promise<ResolveAnswer> => this.get<ResolveAnswer>('/v1/resolve');
   ready = (): Promise<ReadyAnswer> => this.get<ReadyAnswer>('/readyz');
 
+  /** The value of a metric without labels, or of one series: `mesosbgp_sessions{type="mesh",state="Idle"}`. */
+  async metric(series: string): Promise<number> {
+    const line = (await this.daemon.text('/metrics'))
+      ?.split('\n')
+      .find((each) => each.startsWith(`${series} `));
+    return Number(line?.split(' ').at(-1) ?? Number.NaN);
+  }
+
   /** Another command of the program, in the same node. @returns what it says. */
   command = (...argv: readonly string[]): Promise<string> => this.daemon.command(...argv);
 

@@ -28,8 +28,10 @@ const neighbor = (own: Settings, { address: scoped, asNumber, local, ...rest }: 
     'timers connect 1',
     'advertisement-interval 0',
     ...(rest.password === undefined ? [] : [`password ${rest.password}`]),
-    ...(rest.ttlSecurity ? ['ttl-security hops 1'] : []),
+    ...(rest.ttlSecurity ? [`ttl-security hops ${rest.ttlHops ?? 1}`] : []),
     ...(rest.passive ? ['passive'] : []),
+    ...(rest.multihop && !rest.ttlSecurity ? ['ebgp-multihop 64'] : []),
+    ...(rest.port === undefined ? [] : [`port ${rest.port}`]),
     // it has no word for that capability alone
     ...(rest.withoutAs4 ? ['dont-capability-negotiate'] : []),
   ];

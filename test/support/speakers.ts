@@ -25,8 +25,13 @@ export interface Neighbor {
   readonly client?: boolean;
   /** TCP MD5 (RFC 2385). */
   readonly password?: string;
-  /** GTSM (RFC 5082), one hop. */
+  /** GTSM (RFC 5082), over one hop or so many. */
   readonly ttlSecurity?: boolean;
+  readonly ttlHops?: number;
+  /** The neighbor is behind a router. */
+  readonly multihop?: boolean;
+  /** The neighbor's, where it is not 179. */
+  readonly port?: number;
   /** Waits for the other side to connect. */
   readonly passive?: boolean;
   /** As if the speaker were from before RFC 6793. */
