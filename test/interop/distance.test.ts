@@ -21,10 +21,12 @@ const MEMBERS = [
   { name: 'multihop', host: 5, far: true, start: Bird.start, spec: {}, annotations: {} },
   { name: 'ttl-2', host: 6, far: true, start: Bird.start, spec: {}, annotations: { 'multihop-ttl': '2' } },
   { name: 'ttl-1', host: 7, far: true, start: Bird.start, spec: {}, annotations: { 'multihop-ttl': '1' } },
+  // No route of its own leads there but the one that `reachableBy` makes.
+  { name: 'reachable', host: 8, far: true, start: Bird.start, spec: {}, annotations: {} },
 ] as const;
 type Member = (typeof MEMBERS)[number];
 
-const UP = ['near', 'source', 'by-eth1', 'two-hops', 'two-hops-frr', 'multihop', 'ttl-2'];
+const UP = ['near', 'source', 'by-eth1', 'two-hops', 'two-hops-frr', 'multihop', 'ttl-2', 'reachable'];
 
 const addresses = ({ far, host }: Member) =>
   far ? ([`10.9.0.${host}`, `fd09::${host}`] as const) : ([`10.0.0.${host}`, `fd00::${host}`] as const);
@@ -44,7 +46,12 @@ const peers = MEMBERS.flatMap((member) =>
     return resource(
       'BGPPeer',
       `${member.name}-${index}`,
-      { peerIP, asNumber: 65010, ...member.spec },
+      {
+        peerIP,
+        asNumber: 65010,
+        ...member.spec,
+        ...(member.name === 'reachable' ? { reachableBy: ['10.0.0.254', 'fd00::254'][index] } : {}),
+      },
       Object.fromEntries(annotations),
     );
   }),
@@ -134,6 +141,13 @@ describe('how far away a peer may be', () => {
   it('speaks from the address that an annotation gives', async () => {
     const source = (await daemon.peers()).filter(({ address }) => /^(10\.0\.0\.|fd00::)3$/.test(address));
     expect(source.map(({ localAddress }) => localAddress)).toEqual(['10.0.0.77', 'fd00::77']);
+  });
+
+  it('reaches a peer by the gateway that reachableBy names', async () => {
+    const route = async (family: string, to: string) =>
+      (await lab().node('ours').exec(['ip', family, 'route', 'show', to])).stdout;
+    expect(await route('-4', '10.9.0.8')).toMatch(/^10\.9\.0\.8 via 10\.0\.0\.254 dev eth1 proto bgp/);
+    expect(await route('-6', 'fd09::8')).toMatch(/^fd09::8 via fd00::254 dev eth1 proto bgp/);
   });
 
   it('drops what comes from further away than ttlSecurity says', async () => {

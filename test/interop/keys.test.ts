@@ -137,6 +137,13 @@ describe('TCP MD5 keys', () => {
     }
   });
 
+  it('silence is told as what it may mean', async () => {
+    const errorOf = async (address: string) =>
+      (await daemon.peers()).find((peer) => peer.address === address)?.lastError ?? '';
+    for (const address of ['10.0.0.8', '10.0.0.10'])
+      await until(async () => /no answer.*TCP MD5 key/.test(await errorOf(address)), `${address} says why`);
+  }, 40_000);
+
   it('a change resets that session, which stays down until the other side has the key, and no other', async () => {
     const changing = MEMBERS.find(({ name }) => name === 'changes')!;
     const [v4, v6] = addresses(changing);
@@ -149,7 +156,11 @@ describe('TCP MD5 keys', () => {
       'both sessions with the changed key are down',
     );
     const failures = await refused('changes', 'Failure');
-    await until(async () => (await refused('changes', 'Failure')) > failures, 'it refuses the new key');
+    await until(
+      async () => (await refused('changes', 'Failure')) > failures,
+      'it refuses the new key',
+      30_000,
+    );
     await (others.get('changes') as Bird).become(settings(changing, 'new-key'));
     await until(
       async () => (await state(v4)).state === 'Established' && (await state(v6)).state === 'Established',
@@ -159,5 +170,5 @@ describe('TCP MD5 keys', () => {
     for (const { address, counters } of await daemon.peers())
       if (address !== v4 && address !== v6)
         expect([address, counters.established]).toEqual([address, uptime.get(address)]);
-  }, 60_000);
+  }, 90_000);
 });

@@ -109,10 +109,12 @@ const exported = (routes: readonly Announcement[], family: 4 | 6): string => {
   return `filter { if source !~ [ RTS_STATIC, RTS_BGP ] then reject; ${lines.join(' ')} accept; }`;
 };
 
+const portOf = (port: number | undefined): string => (port === undefined ? '' : `port ${port}`);
+
 const neighborProtocol = (own: Settings, each: Neighbor, routes: readonly Announcement[]): string => `
 protocol bgp ${protocolOf(own, each)} {
-  local ${each.local.includes('%') ? '' : each.local} as ${own.asNumber};
-  neighbor ${each.address} ${each.port === undefined ? '' : `port ${each.port}`} as ${each.asNumber};
+  local ${each.local.includes('%') ? '' : each.local} ${portOf(each.localPort)} as ${own.asNumber};
+  neighbor ${each.address} ${portOf(each.port)} as ${each.asNumber};
   ${each.multihop ? `multihop ${each.ttlHops ?? 64}` : 'direct'}; graceful restart on; graceful restart time 60;
   connect delay time 1; connect retry time 1; error wait time 1, 2;
   ${each.client ? 'rr client;' : ''} ${own.clusterId === undefined ? '' : `rr cluster id ${own.clusterId};`}

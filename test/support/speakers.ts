@@ -30,8 +30,9 @@ export interface Neighbor {
   readonly ttlHops?: number;
   /** The neighbor is behind a router. */
   readonly multihop?: boolean;
-  /** The neighbor's, where it is not 179. */
+  /** The neighbor's, and its own for this one, where they are not 179. */
   readonly port?: number;
+  readonly localPort?: number;
   /** Waits for the other side to connect. */
   readonly passive?: boolean;
   /** As if the speaker were from before RFC 6793. */

@@ -32,6 +32,9 @@ const ERRORS_FORGIVEN = 3;
 const NOTHING = new Uint8Array(0);
 
 const sameOpen = (a: Open | undefined, b: Open): boolean => JSON.stringify(a) === JSON.stringify(b);
+/** Segments with another key or too low a TTL are dropped without a word, so that silence is all that we see of them. */
+const NO_ANSWER =
+  'no answer to the attempt to connect: the peer is down, out of reach, or drops what it takes for forged (another TCP MD5 key or none, TTL security)';
 
 export class Peer extends PeerLines {
   /** We ended the session on purpose: nothing starts before. */
@@ -82,7 +85,10 @@ export class Peer extends PeerLines {
         continue;
       }
       const due = dueEvent(line.session, now);
-      if (due !== undefined) this.happen(line, due, now);
+      if (due === undefined) continue;
+      if (due.type === 'ConnectRetryTimerExpires' && line.connection !== undefined && !line.connected)
+        this.fail(NO_ANSWER, now);
+      this.happen(line, due, now);
     }
     this.decide(now);
   }

@@ -438,3 +438,11 @@ describe('connecting', () => {
     expect(bench.view(PEER).capabilitiesReceived.length).toBe(1);
   });
 });
+
+it('says of an attempt to connect that nobody answers what silence may mean', () => {
+  const bench = new Bench({}, peerConfig(OWN, address(PEER)));
+  bench.pass(0);
+  expect(bench.view(PEER)).toMatchObject({ state: 'Connect', lastError: undefined });
+  bench.pass(10_000);
+  expect(bench.view(PEER).lastError).toMatch(/^no answer to the attempt to connect: .*TCP MD5 key/);
+});
