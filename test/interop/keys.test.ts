@@ -28,7 +28,7 @@ type Member = (typeof MEMBERS)[number];
 const REFUSED = ['wrong-in-range', 'none-in-range', 'bird-alone', 'frr-alone', 'we-to-bird', 'we-to-frr'];
 const ACCEPTED = ['bird-in-range', 'frr-in-range', 'own-in-range', 'changes'];
 
-const addresses = ({ host }: Member) => [`10.0.0.${host}`, `fd00::${host}`] as const;
+const addresses = ({ host }: Member) => [`10.0.0.${host}`, `fd00::${host.toString(16)}`] as const;
 const isAlone = (member: Member): member is Member & { ours: string | undefined } => 'ours' in member;
 
 const peers = MEMBERS.filter(isAlone).flatMap((member) =>
