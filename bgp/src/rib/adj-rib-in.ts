@@ -72,8 +72,17 @@ export class AdjRibIn {
 
   /** The peer's path for the prefix, or NONE. `pathId` is 0 without ADD-PATH. */
   find(prefix: PrefixId, peer: PeerIndex, pathId: number): PathId {
-    for (let path = this.first(prefix); path !== NONE; path = this.nextFor(path)) {
-      if (this.peerOf(path) === peer && this.pathIdOf(path) === pathId) return path;
+    const { records, recordWords } = this.table;
+    const first = prefix * recordWords + PATH;
+    if (records[first + RECEIVED] === 0) return NONE as PathId;
+    if ((records[first + PEER]! & PEER_MASK) === peer && this.firstPathId(prefix) === pathId)
+      return prefix as number as PathId;
+    const run = records[first + RUN]!;
+    if (run === 0) return NONE as PathId;
+    const { further } = this;
+    for (let at = (run + 1) * CELL; further[at + RECEIVED] !== 0; at += CELL) {
+      if ((further[at + PEER]! & PEER_MASK) === peer && further[at + PATH_ID]! >>> 0 === pathId)
+        return (FURTHER + at / CELL) as PathId;
     }
     return NONE as PathId;
   }
@@ -166,8 +175,7 @@ export class AdjRibIn {
   }
 
   pathIdOf(path: PathId): number {
-    if (path >= FURTHER) return this.read(path, PATH_ID) >>> 0;
-    return this.pathIds === undefined || path >= this.pathIds.length ? 0 : this.pathIds[path]!;
+    return path < FURTHER ? this.firstPathId(path) : this.read(path, PATH_ID) >>> 0;
   }
 
   receivedOf(path: PathId): AttributesId {
@@ -260,6 +268,10 @@ export class AdjRibIn {
     else this.further[(path - FURTHER) * CELL + word] = value;
   }
 
+  private firstPathId(prefix: number): number {
+    return this.pathIds === undefined || prefix >= this.pathIds.length ? 0 : this.pathIds[prefix]!;
+  }
+
   private writePathId(path: PathId, pathId: number): void {
     if (path >= FURTHER) return this.write(path, PATH_ID, pathId);
     if (pathId !== 0) this.pathIds ??= new Uint32Array(64);
@@ -289,14 +301,16 @@ export class AdjRibIn {
       this.write(prefix, RUN, first);
       return (FURTHER + first + 1) as PathId;
     }
-    const last = this.lastOf(prefix) - FURTHER;
     const size = this.further[run * CELL + SIZE]!;
-    if (last + 1 < run + cellsOf(size)) return (FURTHER + last + 1) as PathId;
+    const end = run + cellsOf(size);
+    let cell = run + 1;
+    while (cell < end && this.further[cell * CELL + RECEIVED] !== 0) cell++;
+    if (cell < end) return (FURTHER + cell) as PathId;
     const larger = this.newRun(prefix, size + 1);
-    this.further.copyWithin((larger + 1) * CELL, (run + 1) * CELL, (last + 1) * CELL);
+    this.further.copyWithin((larger + 1) * CELL, (run + 1) * CELL, end * CELL);
     this.freeRun(run);
     this.write(prefix, RUN, larger);
-    return (FURTHER + larger + 1 + last - run) as PathId;
+    return (FURTHER + larger + end - run) as PathId;
   }
 
   /** The last path of the prefix takes its place. */

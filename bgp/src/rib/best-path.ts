@@ -135,6 +135,17 @@ export class BestPath {
     this.count = kept;
   }
 
+  /** Whether a peer's route is out in one of these steps because of another's. */
+  isWorse(set: AttributesId, than: AttributesId): boolean {
+    const { pool } = this.options;
+    const order =
+      Number(pool.isLongLivedStale(set)) - Number(pool.isLongLivedStale(than)) ||
+      pool.localPref(than) - pool.localPref(set) ||
+      pool.asPathLength(set) - pool.asPathLength(than) ||
+      pool.origin(set) - pool.origin(than);
+    return order > 0;
+  }
+
   private hasLocal(): boolean {
     for (let i = 0; i < this.count; i++) if (this.isLocal(this.paths[i]!)) return true;
     return false;

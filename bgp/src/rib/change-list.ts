@@ -2,8 +2,8 @@
 //
 //   rows     Int32[change]       ┐ a chain for each group
 //   next     Int32[change]       ┘ change + 1; 0 ends it
-//   excepts, sets, heads, tails, counts   by group: peer not to tell and set (NONE: none), first and last change + 1, how many
-//   groups   Map<except and set, group>
+//   groups   Int32[6 · group]    | peer not to tell | set | first change + 1 | last change + 1 | how many | next group + 1 |
+//   ofSets   Int32[set + 1]      first group + 1 of the set, the next ones by `next group`; 0 is none. Set NONE is a withdraw.
 
 import { type AttributesId, NONE, type PeerIndex, type RowId } from '../route/route.ts';
 import { grown } from './columns.ts';
@@ -15,22 +15,24 @@ export type VisitChanges = (
   count: number,
 ) => void;
 
-/** More than there are attribute sets. */
-const SETS = 2 ** 32;
+/** Words of a group. */
+const EXCEPT = 0;
+const SET = 1;
+const HEAD = 2;
+const TAIL = 3;
+const COUNT = 4;
+const NEXT = 5;
+const WORDS = 6;
 
 export class ChangeList {
   private rows = new Int32Array(64);
   private next = new Int32Array(64);
   private count = 0;
-  private readonly excepts: number[] = [];
-  private readonly sets: number[] = [];
-  private readonly heads: number[] = [];
-  private readonly tails: number[] = [];
-  private readonly counts: number[] = [];
-  private readonly groups = new Map<number, number>();
+  private groups = new Int32Array(16 * WORDS);
+  private groupCount = 0;
+  private ofSets = new Int32Array(64);
   /** The group of the last change: the next one is often of the same. */
-  private lastKey = -1;
-  private lastGroup = 0;
+  private last = 0;
   private scratch = new Int32Array(64);
 
   /** @param except  the member not to tell, or NONE. @param set  NONE is a withdraw. */
@@ -43,11 +45,12 @@ export class ChangeList {
     this.rows[change] = row;
     this.next[change] = 0;
     const group = this.groupOf(except, set);
-    const tail = this.tails[group]!;
-    if (tail === 0) this.heads[group] = change + 1;
+    const { groups } = this;
+    const tail = groups[group + TAIL]!;
+    if (tail === 0) groups[group + HEAD] = change + 1;
     else this.next[tail - 1] = change + 1;
-    this.tails[group] = change + 1;
-    this.counts[group]!++;
+    groups[group + TAIL] = change + 1;
+    groups[group + COUNT]!++;
   }
 
   /**
@@ -55,25 +58,36 @@ export class ChangeList {
    * is empty afterwards. `rows` is valid during the call.
    */
   drain(visit: VisitChanges): void {
-    const { excepts, sets } = this;
-    const order = Array.from(excepts.keys());
-    const several = excepts.some((except) => except !== excepts[0]);
-    const withdraws = sets.includes(NONE);
-    if (several || withdraws) {
-      const rank = (group: number) => (sets[group] === NONE ? 0 : 1);
-      order.sort((a, b) => excepts[a]! - excepts[b]! || rank(a) - rank(b) || a - b);
-    }
-    for (const group of order) {
+    for (const group of this.order()) {
       const rows = this.rowsOf(group);
-      visit(excepts[group] as PeerIndex, sets[group] as AttributesId, rows, this.counts[group]!);
+      const { groups } = this;
+      visit(
+        groups[group + EXCEPT] as PeerIndex,
+        groups[group + SET] as AttributesId,
+        rows,
+        groups[group + COUNT]!,
+      );
     }
     this.clear();
   }
 
+  private order(): number[] {
+    const { groups } = this;
+    const order: number[] = [];
+    let several = false;
+    for (let group = 0; group < this.groupCount * WORDS; group += WORDS) {
+      order.push(group);
+      several ||= groups[group + EXCEPT] !== groups[EXCEPT] || groups[group + SET] === NONE;
+    }
+    if (!several) return order;
+    const rank = (group: number) => (groups[group + SET] === NONE ? 0 : 1);
+    return order.sort((a, b) => groups[a + EXCEPT]! - groups[b + EXCEPT]! || rank(a) - rank(b) || a - b);
+  }
+
   private rowsOf(group: number): Int32Array {
-    const count = this.counts[group]!;
+    const count = this.groups[group + COUNT]!;
     if (count > this.scratch.length) this.scratch = new Int32Array(count * 2);
-    let change = this.heads[group]!;
+    let change = this.groups[group + HEAD]!;
     for (let i = 0; i < count; i++) {
       this.scratch[i] = this.rows[change - 1]!;
       change = this.next[change - 1]!;
@@ -81,28 +95,37 @@ export class ChangeList {
     return this.scratch;
   }
 
+  /** Where the words of the group are. */
   private groupOf(except: number, set: number): number {
-    const key = (except + 1) * SETS + set + 1;
-    if (key === this.lastKey) return this.lastGroup;
-    let group = this.groups.get(key);
-    if (group === undefined) {
-      group = this.excepts.length;
-      this.groups.set(key, group);
-      this.excepts.push(except);
-      this.sets.push(set);
-      this.heads.push(0);
-      this.tails.push(0);
-      this.counts.push(0);
-    }
-    this.lastKey = key;
-    this.lastGroup = group;
+    const { groups, last } = this;
+    if (this.groupCount > 0 && groups[last + SET] === set && groups[last + EXCEPT] === except) return last;
+    if (set + 1 >= this.ofSets.length) this.ofSets = grown(this.ofSets, set + 1);
+    const first = this.ofSets[set + 1]!;
+    let found = first;
+    while (found !== 0 && groups[(found - 1) * WORDS + EXCEPT] !== except)
+      found = groups[(found - 1) * WORDS + NEXT]!;
+    this.last = found === 0 ? this.newGroup(except, set, first) : (found - 1) * WORDS;
+    return this.last;
+  }
+
+  private newGroup(except: number, set: number, next: number): number {
+    const group = this.groupCount * WORDS;
+    if (group + WORDS > this.groups.length) this.groups = grown(this.groups, group + WORDS);
+    const { groups } = this;
+    groups[group + EXCEPT] = except;
+    groups[group + SET] = set;
+    groups[group + HEAD] = 0;
+    groups[group + TAIL] = 0;
+    groups[group + COUNT] = 0;
+    groups[group + NEXT] = next;
+    this.ofSets[set + 1] = ++this.groupCount;
     return group;
   }
 
   private clear(): void {
+    for (let i = 0; i < this.groupCount; i++) this.ofSets[this.groups[i * WORDS + SET]! + 1] = 0;
+    this.groupCount = 0;
     this.count = 0;
-    this.groups.clear();
-    for (const column of [this.excepts, this.sets, this.heads, this.tails, this.counts]) column.length = 0;
-    this.lastKey = -1;
+    this.last = 0;
   }
 }

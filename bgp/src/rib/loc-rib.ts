@@ -57,6 +57,8 @@ export interface LocRibOptions {
   readonly maxPaths: () => number;
   /** RFC 5004; absent is no. */
   readonly preferOldest?: () => boolean;
+  /** Whether anybody is told of more than the best routes (ADD-PATH); absent is no. */
+  readonly tellsPaths?: () => boolean;
   /** Whether anybody asks how prefixes are forwarded; absent is yes. */
   readonly forwards?: () => boolean;
 }
@@ -93,6 +95,14 @@ export class LocRib {
 
   touch(prefix: PrefixId): void {
     this.touched.add(prefix);
+  }
+
+  /**
+   * The prefix has one path more. A route that is worse than the best one in a step that looks at one route alone (before
+   * MULTI_EXIT_DISC) changes nothing: it is out before it could remove another.
+   */
+  arrived(prefix: PrefixId, peer: PeerIndex, set: AttributesId): void {
+    if (!this.losesAtOnce(prefix, peer, set)) this.touched.add(prefix);
   }
 
   /**
@@ -135,6 +145,14 @@ export class LocRib {
     const end = this.options.prefixes.capacity;
     for (let prefix = 0 as PrefixId; prefix < end; prefix++)
       if (this.bestAttributes(prefix) !== NONE) visit(prefix);
+  }
+
+  /** Against the best route, where that is decided and a peer's. */
+  private losesAtOnce(prefix: PrefixId, peer: PeerIndex, set: AttributesId): boolean {
+    const best = this.bestAttributes(prefix);
+    if (best === NONE || peer === LOCAL || this.bestSource(prefix) === LOCAL) return false;
+    if (this.touched.has(prefix) || this.options.tellsPaths?.() === true) return false;
+    return this.bestPath.isWorse(set, best as AttributesId);
   }
 
   private decide(prefix: PrefixId, changes: LocRibChanges): void {

@@ -20,7 +20,7 @@ import { encodeEndOfRib } from '../wire/update.ts';
 import { AdjRibOut, type Target } from './adj-rib-out.ts';
 import type { AttributePool } from './attribute-pool.ts';
 import { ChangeList } from './change-list.ts';
-import { IdBitmap } from './columns.ts';
+import { IdBitmap, IdStack } from './columns.ts';
 import { Behind, Member, Outgoing, type Taken, type Told } from './group-member.ts';
 import type { Rows } from './sent-paths.ts';
 import { type Batch, type PackerOut, UpdatePacker } from './update-packer.ts';
@@ -44,7 +44,7 @@ export class UpdateGroup {
   /** Blocks of the table as they were encoded for a walk; one that changes is dropped, and all when nobody walks. */
   private readonly encodedBlocks = new Map<number, readonly Batch[]>();
   /** Rows of the flush that runs whose withdrawal is not encoded yet: held, because no table holds them any more. */
-  private withdrawing: RowId[] = [];
+  private readonly withdrawing = new IdStack<RowId>();
   private deliver: (batch: Batch) => void = () => {};
 
   /** @param tooLong  told of routes that fit no message (RFC 8654 §4): they are not advertised. */
@@ -110,7 +110,8 @@ export class UpdateGroup {
     this.adjRibOut.forEach((row) => {
       if (this.adjRibOut.sourceOf(row) !== peer) add(row);
     });
-    for (let i = member.taken; i < member.queue.length; i++) member.queue[i]!.withdrawn.forEach(add);
+    for (let i = member.taken; i < member.queue.length; i++)
+      for (const row of member.queue[i]!.withdrawn) add(row as RowId);
     const prefixes: RowId[] = [];
     told.forEach((row) => prefixes.push(row));
     const { endOfRib, refresh } = member;
@@ -170,8 +171,8 @@ export class UpdateGroup {
     this.pack(this.changes);
     for (const [peer, withdrawn] of this.alone) this.withdrawFrom(this.member(peer), withdrawn);
     this.alone.clear();
-    for (const row of this.withdrawing) this.prefixes.release(row);
-    this.withdrawing = [];
+    for (let row = this.withdrawing.pop(); row !== NONE; row = this.withdrawing.pop())
+      this.prefixes.release(row as RowId);
   }
 
   /** Is there something that `take` would give? */
@@ -258,7 +259,7 @@ export class UpdateGroup {
 
   private enqueue(member: Member, batch: Batch): void {
     if (member.behind !== undefined) return this.oweBatch(member.behind, batch); // since the flush began
-    if (batch.waiting++ === 0) for (const row of batch.withdrawn) this.prefixes.retain(row);
+    if (batch.waiting++ === 0) this.holdWithdrawn(batch);
     member.queue.push(batch);
     member.queuedOctets += batch.octets.length;
     if (member.queuedOctets > this.queueLimitOctets) this.fallBehind(member);
@@ -271,8 +272,16 @@ export class UpdateGroup {
       member.taken = 0;
     }
     member.queuedOctets -= batch.octets.length;
-    if (--batch.waiting === 0) for (const row of batch.withdrawn) this.prefixes.release(row);
+    if (--batch.waiting === 0) this.releaseWithdrawn(batch);
     return batch;
+  }
+
+  private holdWithdrawn({ withdrawn }: Batch): void {
+    for (let i = 0; i < withdrawn.length; i++) this.prefixes.retain(withdrawn[i] as RowId);
+  }
+
+  private releaseWithdrawn({ withdrawn }: Batch): void {
+    for (let i = 0; i < withdrawn.length; i++) this.prefixes.release(withdrawn[i] as RowId);
   }
 
   /** From its queue to blocks and rows. */
@@ -289,7 +298,7 @@ export class UpdateGroup {
       if (block !== last) behind.blocks.add(block);
       last = block;
     }
-    for (const row of batch.withdrawn) this.oweWithdraw(behind, row);
+    for (const row of batch.withdrawn) this.oweWithdraw(behind, row as RowId);
   }
 
   /** A change after which some of those behind may have a route that they shall not have any more. */
@@ -354,7 +363,7 @@ export class UpdateGroup {
   private encodeBlock(block: number): readonly Batch[] {
     const { adjRibOut } = this;
     const end = Math.min(adjRibOut.end, (block + 1) << this.blockBits);
-    const changes = new ChangeList();
+    const { changes } = this; // empty but in a flush
     for (let row = (block << this.blockBits) as RowId; row < end; row++) {
       const set = adjRibOut.attributesOf(row);
       if (set === NONE) continue;
@@ -376,7 +385,7 @@ export class UpdateGroup {
       return;
     }
     const limit = Math.min(FEED_ROWS, Math.max(64, Math.ceil(out.room / 8)));
-    const changes = new ChangeList();
+    const { changes } = this; // empty but in a flush
     const taken: RowId[] = [];
     while (taken.length < limit) {
       const row = rows.take() as RowId;

@@ -23,6 +23,7 @@ import {
 } from '../wire/update-writer.ts';
 import { Writer } from '../wire/writer.ts';
 import type { AttributePool } from './attribute-pool.ts';
+import { grown } from './columns.ts';
 import type { Mutable } from './prefix-table.ts';
 import type { Rows } from './sent-paths.ts';
 
@@ -46,7 +47,7 @@ export interface Batch {
   readonly segments: readonly Segment[];
   readonly rows: Int32Array;
   /** Those of them that are withdrawn: a queue that has the batch holds them. */
-  readonly withdrawn: readonly RowId[];
+  readonly withdrawn: Int32Array;
   readonly messages: number;
   /** Member queues that hold it. */
   waiting: number;
@@ -85,8 +86,9 @@ export class UpdatePacker {
   private readonly nextHop: Mutable<OctetRange> = { octets: NO_OCTETS, start: 0, end: 0 };
   private readonly route: Mutable<EncodedRoute> = { attributes: this.attributes, nextHop: undefined };
   private segments: Segment[] = [];
-  private withdrawn: RowId[] = [];
-  private rows = new Int32Array(256);
+  private withdrawn: Int32Array = new Int32Array(256);
+  private withdrawnCount = 0;
+  private rows: Int32Array = new Int32Array(256);
   private rowCount = 0;
   private messages = 0;
   private segmentStart = 0;
@@ -135,9 +137,10 @@ export class UpdatePacker {
     for (let at = 0; at < count; ) {
       const from = at;
       at = writeWithdraw(this.writer, this.table.family, this.source, from, this.context);
-      for (let i = from; i < at; i++) this.withdrawn.push(rows[i] as RowId);
       if (at === from)
         throw new Error(`invariant: no withdrawal fits ${this.context.maxMessageOctets} octets`);
+      this.withdrawn = appended(this.withdrawn, this.withdrawnCount, rows, from, at);
+      this.withdrawnCount += at - from;
       this.wrote(rows, from, at);
     }
   }
@@ -151,13 +154,13 @@ export class UpdatePacker {
         octets: this.writer.octets.slice(0, this.writer.length),
         segments: this.segments,
         rows: this.rows.slice(0, this.rowCount),
-        withdrawn: this.withdrawn,
+        withdrawn: this.withdrawn.slice(0, this.withdrawnCount),
         messages: this.messages,
         waiting: 0,
       });
     }
     this.segments = [];
-    this.withdrawn = [];
+    this.withdrawnCount = 0;
     this.rowCount = 0;
     this.messages = 0;
     this.segmentStart = 0;
@@ -165,13 +168,8 @@ export class UpdatePacker {
   }
 
   private wrote(rows: Int32Array, from: number, to: number): void {
-    const count = to - from;
-    if (this.rowCount + count > this.rows.length) {
-      const larger = new Int32Array(Math.max(this.rows.length * 2, this.rowCount + count));
-      larger.set(this.rows.subarray(0, this.rowCount));
-      this.rows = larger;
-    }
-    for (let i = from; i < to; i++) this.rows[this.rowCount++] = rows[i]!;
+    this.rows = appended(this.rows, this.rowCount, rows, from, to);
+    this.rowCount += to - from;
     this.messages++;
     this.segmentMessages++;
     this.counters.messages++;
@@ -214,4 +212,11 @@ export class UpdatePacker {
     route.nextHop = nextHop;
     return route;
   }
+}
+
+/** Writes a part of `from` behind the first `count` of `list`. @returns the list, or a larger copy of it. */
+function appended(list: Int32Array, count: number, from: Int32Array, start: number, end: number): Int32Array {
+  const into = count + end - start > list.length ? grown(list, count + end - start) : list;
+  for (let i = start, at = count; i < end; i++, at++) into[at] = from[i]!;
+  return into;
 }

@@ -75,6 +75,7 @@ export class Exports {
   /** Of the prefix that was asked for last; only while a flush runs, when no table changes. */
   private announcedOf: { readonly prefix: PrefixId; readonly paths: ReadonlySet<PathId> } | undefined;
   private readonly groups = new Map<string, ExportGroup>();
+  private pathGroups = 0;
   private readonly groupOfPeer = new Map<PeerIndex, ExportGroup>();
   /** Changes of how routes leave, carried out together at the next flush. */
   private readonly moves = new Map<
@@ -183,6 +184,11 @@ export class Exports {
     return this.groupOfPeer.get(peer);
   }
 
+  /** Somebody hears of more than the best routes. */
+  get tellsPaths(): boolean {
+    return this.pathGroups > 0;
+  }
+
   hasPaths(entry: ExportGroup): boolean {
     return entry.rows === this.sentPaths;
   }
@@ -265,6 +271,7 @@ export class Exports {
       );
       entry = added;
       this.groups.set(side.key, added);
+      if (this.hasPaths(added)) this.pathGroups++;
       locRib.forEach((prefix) => this.mark(added, prefix));
     }
     this.groupOfPeer.set(side.peer, entry);
@@ -314,6 +321,7 @@ export class Exports {
     if (entry.group.size > 0) return;
     entry.outbound.forget();
     this.groups.delete(entry.side.key);
+    if (this.hasPaths(entry)) this.pathGroups--;
   }
 
   private prefixOf(rows: Rows, row: RowId): PrefixId {

@@ -46,6 +46,8 @@ export interface InboundOptions {
   readonly originCheck: () => OriginCheck | undefined;
   /** The candidates of the prefix, or what the kernel shall do with it, changed. */
   readonly touch: (prefix: PrefixId) => void;
+  /** The prefix has one candidate more. */
+  readonly arrived: (prefix: PrefixId, peer: PeerIndex, set: AttributesId) => void;
 }
 
 /** Few prefixes begin like one of those that no route leads to. */
@@ -398,7 +400,7 @@ export class Inbound {
       const added = adjRibIn.insert(prefix, peer, pathId, received, accepted);
       if (origin !== NOT_JUDGED) this.origins.set(added, origin);
       if (accepted === NONE) return;
-      this.options.touch(prefix);
+      this.options.arrived(prefix, peer, accepted as AttributesId);
       return this.held.supersede(prefix);
     }
     if (adjRibIn.acceptedOf(path) !== NONE) counts.accepted--;

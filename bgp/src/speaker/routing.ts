@@ -72,7 +72,14 @@ export class Routing {
     this.prefixes = new PrefixTable(family);
     const { prefixes } = this;
     const touch = (prefix: PrefixId) => this.locRib.touch(prefix);
-    this.inbound = new Inbound({ prefixes, heard, nextHops, originCheck: options.originCheck, touch });
+    this.inbound = new Inbound({
+      prefixes,
+      heard,
+      nextHops,
+      originCheck: options.originCheck,
+      touch,
+      arrived: (prefix, peer, set) => this.locRib.arrived(prefix, peer, set),
+    });
     const { adjRibIn } = this.inbound;
     this.locRib = new LocRib({
       prefixes,
@@ -83,6 +90,7 @@ export class Routing {
       maxPaths,
       preferOldest,
       forwards,
+      tellsPaths: () => this.exports.tellsPaths,
       localYieldsAbove: (prefix) => this.inbound.originatedAt(prefix)?.yieldsAbove,
       localForwarding: (prefix) =>
         this.inbound.originatedAt(prefix)?.kernel === 'blackhole' ? { type: 'blackhole' } : undefined,
