@@ -1,7 +1,7 @@
 // What stands between the parts where app.ts joins them: settings and desired state in the words of sockets and files.
 
 import { join } from 'node:path';
-import { type Address, type Prefix, zoneOf } from 'bgp-utils';
+import { type Address, isLinkLocal, type PeerConfig, type Prefix, zoneOf } from 'bgp-utils';
 import type { RunConfig } from './config/config.ts';
 import type { Datastore } from './datastore/datastore.ts';
 import { picturePath } from './datastore/picture-file.ts';
@@ -62,7 +62,7 @@ export function socketOptions({ peers, transport }: DesiredState): PeerSockets {
 }
 
 /** Where the own address alone is bound to, link-local peers connect to that of their link. */
-export function listeners({ listen, peers }: DesiredState): ListenSpec[] {
+export function listeners({ listen, peers, transport }: DesiredState): ListenSpec[] {
   const specs: ListenSpec[] = [];
   for (const [family, spec] of [
     ['ipv4', listen.v4],
@@ -73,9 +73,16 @@ export function listeners({ listen, peers }: DesiredState): ListenSpec[] {
     const address = (spec.address ?? undefined) as Address | undefined;
     specs.push({ family, address, port, device });
     if (family === 'ipv4' || (address === undefined && device === undefined)) continue;
-    const zones = new Set(peers.flatMap((peer) => zoneOf(peer.address) ?? []));
+    const zones = new Set(peers.flatMap((peer) => linkOf(peer, transport) ?? []));
     if (address === undefined && device !== undefined) zones.delete(device);
     for (const zone of zones) specs.push({ family, address: undefined, port, linkLocalOf: zone });
   }
   return specs;
 }
+
+/** The interface by which a link-local peer, or a range of them, comes. */
+const linkOf = (
+  { peer, address, range }: PeerConfig,
+  transport: DesiredState['transport'],
+): string | undefined =>
+  zoneOf(address) ?? (range !== undefined && isLinkLocal(address) ? transport.get(peer)?.device : undefined);

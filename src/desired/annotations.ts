@@ -126,8 +126,8 @@ export const MULTIHOP_TTL: Row<number> = {
   parse: (text) => (/^[1-9][0-9]{0,2}$/.test(text) && Number(text) <= 255 ? Number(text) : undefined),
 };
 
-/** For how long what we sent may stay unacknowledged (RFC 5482 §3); undefined is the hold time. */
-export const TCP_USER_TIMEOUT: Row<number | undefined> = {
+/** For how long what we sent may stay unacknowledged, or wait for the peer to read (RFC 5482 §3). */
+export const TCP_USER_TIMEOUT: Row<number> = {
   name: 'mesos-bgp/tcp-user-timeout',
   accepts: '0s, or a duration from 1s to 24h',
   parse: duration(1_000, 86_400_000, true),

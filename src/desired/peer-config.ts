@@ -57,6 +57,8 @@ const MAX_RESTART_SECONDS = 4095;
 const CONNECT_RETRY_SECONDS = 5;
 const CONNECT_RETRY_MAX_SECONDS = 60;
 const DEFAULT_TTL = 64;
+/** Above the send hold timer (RFC 9687 §5: eight minutes or twice the hold time), which says why it ends a session. */
+const USER_TIMEOUT_SECONDS = 600;
 /** TCP_MD5SIG_MAXKEYLEN of Linux. */
 const MAX_PASSWORD_OCTETS = 80;
 
@@ -107,7 +109,12 @@ export class PeerBuilder {
     const sourceAddress = this.#sourceAddress(peer, near);
     const holdTimeSeconds = annotation(HOLD_TIME, near, DEFAULT_HOLD_SECONDS, this.#context.report);
     const ttl = annotation(MULTIHOP_TTL, near, DEFAULT_TTL, this.#context.report);
-    const userTimeout = annotation(TCP_USER_TIMEOUT, near, holdTimeSeconds, this.#context.report);
+    const userTimeoutSeconds = annotation(
+      TCP_USER_TIMEOUT,
+      near,
+      Math.max(USER_TIMEOUT_SECONDS, 3 * holdTimeSeconds),
+      this.#context.report,
+    );
     const external = peer.localAsNumber !== peer.asNumber;
     const config: PeerConfig = {
       peer: (peer.range as string as PeerId | undefined) ?? peerId(peer.address, peer.port),
@@ -171,7 +178,7 @@ export class PeerBuilder {
       password: password.key,
       ...ttls(peer, ttl),
       device: annotation(INTERFACE, near, undefined, this.#context.report),
-      userTimeoutMs: Math.round((userTimeout ?? holdTimeSeconds) * 1000),
+      userTimeoutMs: Math.round(userTimeoutSeconds * 1000),
     };
     return { shown, config, transport };
   }

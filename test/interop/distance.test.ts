@@ -7,7 +7,7 @@ import { until } from '../support/etcd.ts';
 import { Frr } from '../support/frr.ts';
 import { topologyFile, useLab } from '../support/lab.ts';
 import { datastoreFlags, ours, resource } from '../support/segment.ts';
-import type { Neighbor } from '../support/speakers.ts';
+import { ask, type Neighbor } from '../support/speakers.ts';
 
 /** Those beyond the router have 10.9.0.x and fd09::x. */
 const MEMBERS = [
@@ -15,6 +15,14 @@ const MEMBERS = [
   { name: 'source', host: 3, far: false, start: Bird.start, spec: {}, annotations: {} },
   { name: 'by-eth1', host: 4, far: false, start: Frr.start, spec: {}, annotations: { interface: 'eth1' } },
   { name: 'by-eth2', host: 5, far: false, start: Bird.start, spec: {}, annotations: { interface: 'eth2' } },
+  {
+    name: 'falls-silent',
+    host: 6,
+    far: false,
+    start: Bird.start,
+    spec: {},
+    annotations: { 'hold-time': '0s', 'tcp-user-timeout': '2s' },
+  },
   { name: 'two-hops', host: 2, far: true, start: Bird.start, spec: { ttlSecurity: 2 }, annotations: {} },
   { name: 'two-hops-frr', host: 3, far: true, start: Frr.start, spec: { ttlSecurity: 2 }, annotations: {} },
   { name: 'too-far', host: 4, far: true, start: Bird.start, spec: { ttlSecurity: 1 }, annotations: {} },
@@ -26,7 +34,17 @@ const MEMBERS = [
 ] as const;
 type Member = (typeof MEMBERS)[number];
 
-const UP = ['near', 'source', 'by-eth1', 'two-hops', 'two-hops-frr', 'multihop', 'ttl-2', 'reachable'];
+const UP = [
+  'near',
+  'source',
+  'by-eth1',
+  'falls-silent',
+  'two-hops',
+  'two-hops-frr',
+  'multihop',
+  'ttl-2',
+  'reachable',
+];
 
 const addresses = ({ far, host }: Member) =>
   far ? ([`10.9.0.${host}`, `fd09::${host}`] as const) : ([`10.0.0.${host}`, `fd00::${host}`] as const);
@@ -181,4 +199,13 @@ describe('how far away a peer may be', () => {
     const { stdout } = await lab().node('router').exec(['nstat', '-asz', 'IcmpOutTimeExcds']);
     expect(Number(/IcmpOutTimeExcds\s+(\d+)/.exec(stdout)?.[1])).toBeGreaterThan(0);
   });
+
+  it('a connection without a hold timer is lost when nothing that it sends is acknowledged (RFC 5482)', async () => {
+    const silent = async () => (await daemon.peers()).find(({ address }) => address === '10.0.0.6')!;
+    expect(await silent()).toMatchObject({ state: 'Established', holdTimeSeconds: 0 });
+    await ask(lab().node('falls-silent'), 'ip', 'link', 'set', 'eth1', 'down');
+    await daemon.command('clear', '10.0.0.6', '--soft', 'out');
+    await until(async () => (await silent()).state !== 'Established', 'the session is lost', 20_000);
+    expect((await silent()).counters.lost).toBe(1);
+  }, 30_000);
 });

@@ -149,7 +149,7 @@ describe('transport', () => {
       'a',
     );
     expect([...state.transport.values()]).toEqual([
-      { password: undefined, device: undefined, userTimeoutMs: 90_000, ...transport },
+      { password: undefined, device: undefined, userTimeoutMs: 600_000, ...transport },
     ]);
     expect(state.resolution.peers).toMatchObject([{ multihop, ttlSecurityHops }]);
   });
@@ -167,7 +167,9 @@ describe('transport', () => {
   it.each([
     [{ 'mesos-bgp/multihop-ttl': '3' }, { ttl: 3, minTtl: undefined }],
     [{ 'mesos-bgp/interface': 'eth0.7' }, { device: 'eth0.7' }],
-    [{ 'mesos-bgp/hold-time': '9s' }, { userTimeoutMs: 9000 }],
+    [{ 'mesos-bgp/hold-time': '9s' }, { userTimeoutMs: 600_000 }],
+    [{ 'mesos-bgp/hold-time': '5m' }, { userTimeoutMs: 900_000 }],
+    [{ 'mesos-bgp/hold-time': '0s' }, { userTimeoutMs: 600_000 }],
     [{ 'mesos-bgp/hold-time': '9s', 'mesos-bgp/tcp-user-timeout': '1m' }, { userTimeoutMs: 60_000 }],
     [{ 'mesos-bgp/tcp-user-timeout': '0s' }, { userTimeoutMs: 0 }],
   ])('%j', (annotations, transport) => {
@@ -194,7 +196,7 @@ describe('transport', () => {
       { resource: 'BGPPeer/p', field: `metadata.annotations[${name}]` },
     ]);
     expect([...state.transport.values()]).toMatchObject([
-      { ttl: 64, device: undefined, userTimeoutMs: 90_000 },
+      { ttl: 64, device: undefined, userTimeoutMs: 600_000 },
     ]);
     expect(state.peers[0]!.localAddress).toBe('10.0.0.1');
   });

@@ -1,4 +1,11 @@
-import { address, type ConnectionId, type PathAttributes, parseScopedAddress, prefix } from 'bgp-utils';
+import {
+  address,
+  type ConnectionId,
+  type PathAttributes,
+  type PeerId,
+  parseScopedAddress,
+  prefix,
+} from 'bgp-utils';
 import { announcement, Bench } from '../../../support/bench.ts';
 import { peerConfig } from '../../../support/peers.ts';
 
@@ -68,6 +75,20 @@ describe('sessions between link-local addresses', () => {
     bench.pass(1000);
     expect(bench.forwarding.get(prefix(BLOCK))).toMatchObject({ nextHops: [B] });
     expect(bench.speaker.sizes().nextHops).toBe(1);
+  });
+
+  it('a range of them makes a peer of each address and link', () => {
+    const range = {
+      ...config(A),
+      peer: 'fe80::/64' as PeerId,
+      address: address('fe80::'),
+      range: prefix('fe80::/64'),
+    };
+    const bench = new Bench({}, range);
+    const a = establish(bench, A, '10.0.0.2');
+    establish(bench, B, '10.0.0.3');
+    bench.received(a, announcement([BLOCK], attributes({ address: LINK_LOCAL })));
+    expect(bench.forwarding.get(prefix(BLOCK))).toMatchObject({ nextHops: [A] });
   });
 
   it('our own address on the link is no next hop', () => {
