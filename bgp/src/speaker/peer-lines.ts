@@ -81,8 +81,9 @@ export abstract class PeerLines {
     if (other.session.state !== 'OpenConfirm' && other.session.state !== 'OpenSent') return false;
     if (!this.survives(line, other, agreed)) {
       if (other.session.state === 'OpenConfirm' || other.undecided !== undefined) return true;
-      // Nothing is given up for a connection that may be dead.
-      if (isYoung(other, now)) return 'undecided';
+      // Nothing is given up for a connection that may be dead, nor is that one, whose OPEN may be delayed (§8.1.1): who is first
+      // Established stays.
+      return isYoung(other, now) ? 'undecided' : false;
     }
     this.happen(other, { type: 'OpenCollisionDump' }, now);
     return false;
