@@ -25,6 +25,7 @@ import { controlSource } from './facts.ts';
 import { FibSync } from './fib/sync.ts';
 import { type Kernel, KernelUnavailable } from './kernel/kernel.ts';
 import { openRtnetlink } from './kernel/netlink/rtnetlink.ts';
+import { LogJournal } from './observe/journal.ts';
 import { createLog, type Log } from './observe/log.ts';
 import { EventCounts } from './observe/metrics.ts';
 import { Report } from './report.ts';
@@ -49,14 +50,19 @@ const NOTE_AGAIN_MS = 1000;
 
 /** @returns the exit code, when the daemon has ended. */
 export async function runDaemon(config: RunConfig): Promise<number> {
-  const log = createLog({ level: config.logLevel, fields: { node: config.node } });
+  const journal = new LogJournal(Date.now());
+  const log = createLog({
+    level: config.logLevel,
+    fields: { node: config.node },
+    onLine: (line) => journal.add(line),
+  });
   for (const warning of config.warnings) log.warn(warning);
   const kernel = config.kernel === 'none' ? undefined : openRtnetlink();
   if (kernel instanceof KernelUnavailable) {
     log.fatal(`${kernel.message}; or run with --kernel none, which installs no routes`);
     return EXIT_REFUSED;
   }
-  return new Daemon(config, log, kernel).run();
+  return new Daemon(config, log, journal, kernel).run();
 }
 
 class Daemon {
@@ -91,6 +97,7 @@ class Daemon {
   constructor(
     private readonly config: RunConfig,
     private readonly log: Log,
+    private readonly journal: LogJournal,
     private readonly kernel: Kernel | undefined,
   ) {
     this.report = new Report(log);
@@ -316,6 +323,7 @@ class Daemon {
       heldBack: () => this.heldBack,
       drain: this.drain,
       events: this.events,
+      journal: this.journal,
       pictureWrites: () => this.keeper?.written ?? 0,
     });
     const opened = await startControlServer({

@@ -14,6 +14,7 @@ import type { RunConfig } from './config/config.ts';
 import type { Drain } from './control/drain.ts';
 import type {
   ControlSource,
+  Journal,
   KernelFacts,
   KernelRouteFacts,
   RouteQuery,
@@ -47,6 +48,7 @@ export interface Parts {
   readonly heldBack: () => string | undefined;
   readonly drain: Drain;
   readonly events: EventCounts;
+  readonly journal: Journal;
   /** How often the picture of the datastore was kept. */
   readonly pictureWrites: () => number;
 }
@@ -54,6 +56,7 @@ export interface Parts {
 export function controlSource(parts: Parts): ControlSource {
   const { speaker, clock, loop } = parts;
   return {
+    journal: parts.journal,
     status: () => statusFacts(parts),
     peers: () => speaker.peerViews(),
     routes: (query) => routeFacts(speaker, query),

@@ -69,7 +69,8 @@ export function ask<T>(
   });
 }
 
-function connectMessage(control: string, error: NodeJS.ErrnoException): string {
+/** Why nobody could be asked, with the next step. */
+export function connectMessage(control: string, error: NodeJS.ErrnoException): string {
   const elsewhere = 'or say where its socket is with --control PATH (MESOS_BGP_CONTROL)';
   switch (error.code) {
     case 'ENOENT':

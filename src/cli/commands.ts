@@ -31,6 +31,7 @@ import {
   type World,
 } from './call.ts';
 import { DRAIN_FLAGS, drain } from './drain.ts';
+import { EVENTS_FLAGS, events } from './events.ts';
 import { type Flag, misspelledVariables } from './flags.ts';
 import {
   formatKernel,
@@ -151,6 +152,19 @@ export const COMMANDS: readonly Command[] = [
       'mesos-bgp routes --kernel --longest 10.65.0.5',
     ],
     execute: routes,
+  },
+  {
+    name: 'events',
+    arguments: '',
+    maxArguments: 0,
+    summary: 'what happens, as it happens: the log of the running daemon',
+    details: [
+      'Sessions, routes that had to be kept or put right, changes of the datastore, and all else that the log says at its level, the newest of it first seen and then each line as it comes. -o json has a line of JSON each.',
+    ],
+    flags: EVENTS_FLAGS,
+    showVariables: true,
+    examples: ['mesos-bgp events', 'mesos-bgp events --once --last 100', 'mesos-bgp events -o json'],
+    execute: events,
   },
   {
     name: 'drain',

@@ -3,7 +3,7 @@
 
 import { clear, drain } from './changes.ts';
 import type { Clocks } from './clocks.ts';
-import { findPeer, kernelMatching, parseRouteQuery } from './query.ts';
+import { findPeer, kernelMatching, parseEventsQuery, parseRouteQuery } from './query.ts';
 import { type ControlReply, type ControlRequest, fail, ok } from './reply.ts';
 import type { StatusAnswer } from './schema.ts';
 import type { ControlSource } from './source.ts';
@@ -106,6 +106,15 @@ export function controlHandler(context: HandlerContext): (request: ControlReques
         if (resolution !== undefined) return ok(resolution);
         const why = source.status().datastore.lastError;
         return fail(503, `the datastore has not been read yet${why === undefined ? '' : `: ${why}`}`);
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/events',
+      parameters: ['after', 'follow'],
+      handle: ({ query }) => {
+        const parsed = parseEventsQuery(query);
+        return 'error' in parsed ? fail(400, parsed.error) : { status: 200, body: '', events: parsed };
       },
     },
     { method: 'POST', path: '/v1/clear', parameters: [], handle: (request) => clear(request, source) },

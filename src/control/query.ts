@@ -14,6 +14,7 @@ import {
   prefixLength,
 } from 'bgp-utils';
 import type { PageRequest } from './page.ts';
+import type { EventsRequest } from './reply.ts';
 import type { KernelRouteFacts, RouteQuery } from './source.ts';
 
 /** Routes in one answer unless `limit` says otherwise; the rest comes with `after`. */
@@ -40,6 +41,17 @@ export function findPeer(
     return { error: `several peers have the address ${text}: name one of ${names(matching)}` };
   if (peers.length === 0) return { error: `no peer ${text}: no peers are configured` };
   return { error: `no peer ${text}: the configured peers are ${names(peers)}` };
+}
+
+/** `after`: the number of an event; `follow`: `true`, `false`. */
+export function parseEventsQuery(query: URLSearchParams): EventsRequest | { readonly error: string } {
+  const after = query.get('after') ?? '0';
+  if (!/^\d{1,16}$/.test(after))
+    return { error: `after ${JSON.stringify(after)} is no number of an event: each has one, as its id` };
+  const follow = query.get('follow') ?? 'true';
+  if (follow !== 'true' && follow !== 'false')
+    return { error: `follow ${JSON.stringify(follow)} is unknown: accepted are true, false` };
+  return { after: Number(after), follow: follow === 'true' };
 }
 
 type ParsedQuery =

@@ -18,6 +18,15 @@ export interface ControlReply {
   /** Goes out as JSON; a text as what Prometheus reads. */
   readonly body: object | string;
   readonly allow?: string;
+  /** In place of the body: a stream of events. */
+  readonly events?: EventsRequest;
+}
+
+export interface EventsRequest {
+  /** Number of the last event that the client has; 0: none. */
+  readonly after: number;
+  /** Goes on with what comes. */
+  readonly follow: boolean;
 }
 
 export const ok = (body: object): ControlReply => ({ status: 200, body });

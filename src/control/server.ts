@@ -6,6 +6,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, createConnection } from 'node:net';
 import { dirname } from 'node:path';
+import { EventStreams } from './event-stream.ts';
 import { type ControlReply, type ControlRequest, controlHandler } from './handlers.ts';
 import { hostPort } from './host-port.ts';
 import type { StatusAnswer } from './schema.ts';
@@ -54,8 +55,11 @@ export async function startControlServer(options: ControlServerOptions): Promise
 
   const serving = () => ({ path: options.control, http: httpAt, httpError });
   const handle = controlHandler({ source: options.source, wallClock: Date.now, server: serving });
-  const listener = (trusted: boolean) => (request: IncomingMessage, response: ServerResponse) =>
-    void serve(request, response, trusted, handle, options.onBug);
+  const listener = (trusted: boolean) => {
+    const streams = new EventStreams(options.source.journal);
+    return (request: IncomingMessage, response: ServerResponse) =>
+      void serve(request, response, trusted, handle, streams, options.onBug);
+  };
 
   const control = makeServer(listener(true));
   const message = await listenOnSocket(control, options.control, options.group ?? GROUP);
@@ -129,6 +133,7 @@ async function serve(
   response: ServerResponse,
   trusted: boolean,
   handle: (request: ControlRequest) => ControlReply,
+  streams: EventStreams,
   onBug: (error: unknown) => void,
 ): Promise<void> {
   const body = await readBody(request);
@@ -153,6 +158,10 @@ async function serve(
     // Reading for a person must not stop the speaker: the views change nothing, so nothing is half done.
     onBug(error);
     reply = { status: 500, body: { error: 'a bug in mesos-bgp: its log says more' } };
+  }
+  if (reply.events !== undefined) {
+    if (!streams.full) return streams.open(request, response, reply.events);
+    reply = { status: 503, body: { error: 'as many follow the events as may: try again when one has left' } };
   }
   send(request, response, reply);
 }

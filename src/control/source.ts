@@ -102,7 +102,23 @@ export interface RouteQuery {
 
 export type ClearHow = 'reset' | 'soft-in' | 'soft-out';
 
+/** The newest lines of the log. */
+export interface Journal {
+  /** Those kept that came after the one with this number, the oldest first; 0: all kept. */
+  after(id: number): readonly JournalEntry[];
+  /** Tells each that comes from now on. @returns what ends that. */
+  follow(onEntry: (entry: JournalEntry) => void): () => void;
+}
+
+export interface JournalEntry {
+  /** Grows, also over a restart of the daemon. */
+  readonly id: number;
+  /** One JSON object. */
+  readonly line: string;
+}
+
 export interface ControlSource {
+  readonly journal: Journal;
   status(): StatusFacts;
   peers(): readonly PeerView[];
   /** In any order; views.ts sorts. Without `received` and `advertised` the Loc-RIB with all its candidates. */

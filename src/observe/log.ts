@@ -31,6 +31,8 @@ export interface LogOptions {
   readonly fields?: Fields;
   /** Where lines go; stderr unless told. */
   readonly to?: DestinationStream;
+  /** Told each line as well, as it is written. */
+  readonly onLine?: (line: string) => void;
 }
 
 const SECRETS = ['password', 'secret'].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
@@ -39,7 +41,8 @@ const SECRETS = ['password', 'secret'].flatMap((name) => [name, `*.${name}`, `*.
  * Lines are written at once, so that the last ones before a crash are there too, and no worker thread is needed (it would
  * cost more memory than all of the log). A level below `info` on a slow terminal slows the daemon: that is the trade.
  */
-export function createLog({ level, fields = {}, to }: LogOptions): Log {
+export function createLog({ level, fields = {}, to, onLine }: LogOptions): Log {
+  const out = to ?? destination({ fd: 2, sync: true });
   const logger = pino(
     {
       level,
@@ -50,7 +53,14 @@ export function createLog({ level, fields = {}, to }: LogOptions): Log {
       messageKey: 'message',
       redact: { paths: SECRETS, censor: '(not shown)' },
     },
-    to ?? destination({ fd: 2, sync: true }),
+    onLine === undefined
+      ? out
+      : {
+          write: (line) => {
+            out.write(line);
+            onLine(line);
+          },
+        },
   );
   return wrap(logger);
 }

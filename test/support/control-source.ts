@@ -238,6 +238,7 @@ export function fakeSource(
     },
     kernel: () => facts.kernel ?? [],
     resolution: () => facts.resolution,
+    journal: { after: () => [], follow: () => () => {} },
     metrics: () => '# HELP mesosbgp_ready\n',
     now: () => NOW,
     clear: (peer, how, text) => void cleared.push({ peer, how, text }),

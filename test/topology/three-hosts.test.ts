@@ -95,6 +95,9 @@ describe('three hosts', () => {
       expect(await kernelRoutes(lab().node(host), 6)).toEqual(kernel6);
       expect(await daemon(host).ready()).toMatchObject({ ready: true, reasons: [] });
       expect(await daemon(host).status()).toMatchObject({ health: 'ok', problems: 0 });
+      expect(await daemon(host).command('events', '--once', '--last', '1000')).toMatch(
+        /^\S+Z info .*: OpenConfirm → Established$/m,
+      );
     }
   });
 
