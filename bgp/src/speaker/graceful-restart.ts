@@ -109,14 +109,20 @@ interface Awaited {
   readonly missing: Set<Family>;
   /** When the session came up. */
   up: Millis | undefined;
+  /** It restarts as well, and may wait for our End-of-RIB. */
+  restarting: boolean;
 }
 
-/** Which peers' first tables are still on their way. */
+/**
+ * Which peers' first tables are still on their way. Two that restart at once must not wait for each other with their End-of-RIB (§4.1); what
+ * an earlier run has left is another thing, and waits for both.
+ */
 export class Deferral {
   private readonly awaited = new Map<PeerId, Awaited>();
   private readonly heard: PeerId[] = [];
   private readonly gaveUpOn: PeerId[] = [];
   private state: 'waiting' | 'over' = 'waiting';
+  private hasReleased = false;
 
   /** @param startedAt, deferralMs  a peer that is not up by then is not waited for. */
   constructor(
@@ -128,8 +134,14 @@ export class Deferral {
     return this.state === 'over';
   }
 
+  /** Our End-of-RIB is not held back any more. */
+  get released(): boolean {
+    return this.hasReleased;
+  }
+
   expect(peer: PeerId, families: readonly Family[]): void {
-    if (!this.over) this.awaited.set(peer, { peer, missing: new Set(families), up: undefined });
+    if (!this.over)
+      this.awaited.set(peer, { peer, missing: new Set(families), up: undefined, restarting: false });
   }
 
   forget(peer: PeerId): void {
@@ -144,14 +156,15 @@ export class Deferral {
     for (const family of FAMILIES)
       if (!agreed.context.families.includes(family)) awaited.missing.delete(family);
     if (agreed.gracefulRestart === undefined) awaited.missing.clear();
-    // Two that restart at once must not wait for each other (§4.1).
-    if (agreed.gracefulRestart?.restarting) this.done(peer);
+    awaited.restarting = agreed.gracefulRestart?.restarting === true;
   }
 
   /** It has as long to come back as it had to come up: the time for its first tables ran on a live session. */
   sessionDown(peer: PeerId): void {
     const awaited = this.awaited.get(peer);
-    if (awaited !== undefined) awaited.up = undefined;
+    if (awaited === undefined) return;
+    awaited.up = undefined;
+    awaited.restarting = false;
   }
 
   endOfRib(peer: PeerId, family: Family): void {
@@ -188,6 +201,17 @@ export class Deferral {
     if (this.awaited.size > 0 || !settled) return undefined;
     this.state = 'over';
     return { waitedFor: this.heard, gaveUpOn: this.gaveUpOn };
+  }
+
+  /**
+   * After `check`. @returns whether our End-of-RIB can go now, once: nobody is waited for but those who restart as well.
+   * @param settled  as for `check`.
+   */
+  releases(settled: boolean): boolean {
+    if (this.hasReleased || !settled) return false;
+    for (const { restarting } of this.awaited.values()) if (!restarting) return false;
+    this.hasReleased = true;
+    return true;
   }
 
   private done(peer: PeerId): void {

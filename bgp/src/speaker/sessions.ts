@@ -188,7 +188,7 @@ export class Sessions extends Tables {
   }
 
   protected startExport(member: Member, family: Family, agreed: Negotiated): void {
-    const holdEndOfRib = this.settings().restarting && this.deferral !== undefined && !this.deferral.over;
+    const holdEndOfRib = this.settings().restarting && this.deferral !== undefined && !this.deferral.released;
     this.routing[family].exports.exportTo(this.exportSide(member, agreed), holdEndOfRib);
   }
 
@@ -205,7 +205,7 @@ export class Sessions extends Tables {
       // The next hop that we are is an address of the session (RFC 8950 §3).
       extendedNextHop: config.families.includes('ipv4') && familyOfAddress(config.address) === 'ipv6',
       gracefulRestartSeconds: config.gracefulRestartSeconds,
-      restarting: restarting && this.deferral?.over === false,
+      restarting: restarting && this.deferral?.released === false,
       // A speaker that starts with an empty kernel has lost what an earlier run of it had forwarded.
       forwardingPreserved: restarting || this.upBefore.has(config.peer),
       extendedMessages: config.extendedMessages,

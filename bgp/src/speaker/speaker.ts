@@ -206,14 +206,15 @@ export class Speaker extends Membership {
 
   // ── what a turn ends with ──────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @returns whether the first tables are complete now, so that End-of-RIBs go out. */
+  /** Are the first tables complete now? @returns whether End-of-RIBs go out. */
   private checkDeferral(now: Millis): boolean {
     // Until every next hop is answered, routes that are good may seem unusable: nothing may be cleaned up yet.
-    const result = this.deferral?.check(now, this.nextHops.unanswered === 0 && !this.hasBacklog);
-    if (result === undefined) return false;
-    for (const family of FAMILIES) this.routing[family].exports.releaseEndOfRib();
-    this.outputs.push({ type: 'Converged', ...result });
-    return true;
+    const settled = this.nextHops.unanswered === 0 && !this.hasBacklog;
+    const result = this.deferral?.check(now, settled);
+    const releases = this.deferral?.releases(settled) === true;
+    if (releases) for (const family of FAMILIES) this.routing[family].exports.releaseEndOfRib();
+    if (result !== undefined) this.outputs.push({ type: 'Converged', ...result });
+    return releases;
   }
 
   private flush(): void {

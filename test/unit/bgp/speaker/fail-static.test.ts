@@ -583,7 +583,7 @@ describe('after a restart of ours', () => {
     expect(cluster.speaker.counts().held.ipv4).toBe(0);
   });
 
-  it('a reflector that restarts as well has said nothing yet', () => {
+  it('a reflector that restarts as well is waited for; lost before it has said all, it has said nothing', () => {
     const cluster = restarted(passivePeer(R1));
     const capabilities = [
       { name: 'Multiprotocol', afi: 1, safi: 1 },
@@ -591,7 +591,10 @@ describe('after a restart of ours', () => {
       restartCapability({ restarting: true }),
     ] as const;
     cluster.up.set(R1, cluster.establish(R1, { capabilities }));
-    expect(cluster.outputsOf('Converged')).toHaveLength(1);
+    cluster.live(60_000, R1);
+    expect(cluster.outputsOf('Converged')).toEqual([]);
+    cluster.cease(R1);
+    expect(cluster.outputsOf('Converged')).toMatchObject([{ gaveUpOn: [R1] }]);
     cluster.tell(restore);
     expect(cluster.routes()).toEqual({ [BLOCK_A]: `${A} stale`, [BLOCK_B]: `${TOR} stale` });
   });

@@ -200,10 +200,40 @@ describe('after our own restart (RFC 4724 §4.1)', () => {
     expect(deferral.check(15_000, true)).toEqual({ waitedFor: [A], gaveUpOn: [] });
   });
 
-  it('does not wait for a peer that restarts as well: both would wait', () => {
-    const deferral = waiting(A);
-    deferral.sessionUp(A, agreed(['ipv4'], { families: [['ipv4', true]], restarting: true }), 100);
-    expect(deferral.check(100, true)).toEqual({ waitedFor: [A], gaveUpOn: [] });
+  describe('with a peer that restarts as well', () => {
+    const both = (...peers: Parameters<typeof waiting>) => {
+      const deferral = waiting(...peers);
+      deferral.sessionUp(A, agreed(['ipv4'], { families: [['ipv4', true]], restarting: true }), 100);
+      return deferral;
+    };
+
+    it('does not hold our End-of-RIB back, which it may wait for; what an earlier run left waits for its own', () => {
+      const deferral = both(A);
+      expect([deferral.check(100, false), deferral.releases(false)]).toEqual([undefined, false]);
+      expect([deferral.check(100, true), deferral.releases(true)]).toEqual([undefined, true]);
+      expect([deferral.released, deferral.over, deferral.releases(true)]).toEqual([true, false, false]);
+      deferral.endOfRib(A, 'ipv4');
+      expect(deferral.check(5_000, true)).toEqual({ waitedFor: [A], gaveUpOn: [] });
+      expect(deferral.releases(true)).toBe(false);
+    });
+
+    it('is waited for no longer than any other', () => {
+      const deferral = both(A);
+      expect(deferral.check(120_099, true)).toBeUndefined();
+      expect(deferral.check(120_100, true)).toEqual({ waitedFor: [], gaveUpOn: [A] });
+    });
+
+    it('holds it back for others, and for itself when it is lost', () => {
+      const deferral = both(A, B);
+      deferral.check(100, true);
+      expect(deferral.releases(true)).toBe(false);
+      deferral.endOfRib(B, 'ipv4');
+      expect(deferral.releases(true)).toBe(true);
+      const lost = both(A);
+      lost.sessionDown(A);
+      lost.check(100, true);
+      expect(lost.releases(true)).toBe(false);
+    });
   });
 
   it('does not wait for a peer that is gone from the configuration', () => {
