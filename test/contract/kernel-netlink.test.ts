@@ -13,6 +13,9 @@ import { addInterface, makeNamespace, type Namespace, removeNamespaces, until } 
 import { realClock } from '../support/real-clock.ts';
 import { applyTo } from '../support/routes.ts';
 
+// Sixty thousand routes are made by another process, on a machine that may be busy.
+jest.setTimeout(60_000);
+
 let namespace: Namespace;
 let kernel: Kernel;
 let sync: FibSync | undefined;
