@@ -304,8 +304,12 @@ export class RouteRows {
     }
     const keep = set !== undefined && fits(set, present);
     if (set !== undefined && !keep && set.unresolved === undefined) return; // refused: what is there stays
-    for (const each of this.presentOf(row))
-      if (!keep || each.metric !== metric) this.#add(batch, row, HOW.REMOVE, each.metric, each.target);
+    const have = this.#have[row]! - 1;
+    if (have !== NO_TARGET && !(keep && this.#haveMetric[row] === metric))
+      this.#add(batch, row, HOW.REMOVE, this.#haveMetric[row]!, have);
+    if (this.#others.size === 0) return;
+    for (const other of this.#others.get(row) ?? [])
+      if (!keep || other.metric !== metric) this.#add(batch, row, HOW.REMOVE, other.metric, other.target);
   }
 
   #add(batch: RouteBatch, row: PrefixId, how: number, metric: number, target: number): void {

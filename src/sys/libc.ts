@@ -96,10 +96,18 @@ export function unavailable(): string | undefined {
 
 /** The error of the call just made. @param errno  where it is known already. */
 export function systemError(errno: number = load().errno()): SystemError {
-  const text = getSystemErrorMap().get(-errno)?.[1];
-  const name = errno > 0 && text !== undefined ? getSystemErrorName(-errno) : `errno ${errno}`;
-  return { errno, name, message: text ?? `error ${errno}` };
+  let error = systemErrors.get(errno);
+  if (error === undefined) {
+    const text = getSystemErrorMap().get(-errno)?.[1];
+    const name = errno > 0 && text !== undefined ? getSystemErrorName(-errno) : `errno ${errno}`;
+    error = { errno, name, message: text ?? `error ${errno}` };
+    systemErrors.set(errno, error);
+  }
+  return error;
 }
+
+/** Those that were met: EAGAIN comes often, and Node makes its whole map anew each time that it is asked. */
+const systemErrors = new Map<number, SystemError>();
 
 /** @returns a descriptor with close-on-exec set. */
 export function socket(domain: number, type: number, protocol: number): number | SystemError {
