@@ -23,6 +23,8 @@ const SELECTION_DEFERRAL_MS = 120_000;
 export interface Retention {
   readonly families: readonly Family[];
   readonly until: Millis;
+  /** When the restart time is over that began with the first loss; a peer may come and go before it has told all. */
+  readonly restartEnds?: Millis;
   /** What follows the restart time (RFC 9494). */
   readonly longLived?: readonly LongLivedFamily[];
   /** When it began: the routes are least preferred since then, and each family has its own time. */
@@ -47,6 +49,14 @@ export function retainOnLoss(agreed: Negotiated, end: End, now: Millis): Retenti
   const until = now + restart.restartTimeSeconds * 1000;
   return { families: kept, until, ...(longLived.length > 0 && { longLived }) };
 }
+
+/**
+ * The peer is lost again before it has told all: does what is stale since the first loss stay? §4.2 has it removed, so that it cannot stay for
+ * ever. Here it stays if that happens within the first restart time, so that a peer which is killed twice loses nothing; what is stale is
+ * then twice the restart time old at most.
+ */
+export const staysAcrossTwoLosses = (before: Retention | undefined, family: Family, now: Millis): boolean =>
+  before?.restartEnds !== undefined && now < before.restartEnds && before.families.includes(family);
 
 /** Our hold timer, and the one for sending, ends the routes also where RFC 8538 §4 would keep them: see decision 10. */
 function isSurvived(end: End, { notification: alsoNotifications }: PeerRestart): boolean {
@@ -94,7 +104,14 @@ export function retainOnReturn(
   const kept = (family: Family) => preserved.has(family) && agreed.context.families.includes(family);
   const keep = retention.families.filter(kept);
   return {
-    keep: keep.length === 0 ? undefined : { families: keep, until: now + STALE_PATH_MS },
+    keep:
+      keep.length === 0
+        ? undefined
+        : {
+            families: keep,
+            until: now + STALE_PATH_MS,
+            ...(retention.restartEnds !== undefined && { restartEnds: retention.restartEnds }),
+          },
     drop: retention.families.filter((family) => !kept(family)),
   };
 }

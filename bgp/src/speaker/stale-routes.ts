@@ -6,7 +6,13 @@ import { FAMILIES, type Family } from '../net/family.ts';
 import type { Millis } from '../net/time.ts';
 import type { Negotiated } from '../session/negotiate.ts';
 import type { FailStatic } from './fail-static.ts';
-import { type Retention, retainAfterEndOfRib, retainOnReturn, retainOnTimeout } from './graceful-restart.ts';
+import {
+  type Retention,
+  retainAfterEndOfRib,
+  retainOnReturn,
+  retainOnTimeout,
+  staysAcrossTwoLosses,
+} from './graceful-restart.ts';
 import type { Output } from './output.ts';
 import type { Routing } from './routing.ts';
 import type { Member } from './tables.ts';
@@ -21,17 +27,25 @@ export class StaleRoutes {
 
   /** The session is lost. @param retention  what is kept of its routes; undefined is nothing. */
   lost(member: Member, retention: Retention | undefined, now: Millis): void {
+    const before = member.retention;
+    let again = false;
     for (const family of FAMILIES) {
       const { inbound } = this.routing[family];
       const kept = retention?.families.includes(family) === true;
+      const stays = kept && staysAcrossTwoLosses(before, family, now);
+      again ||= stays;
       this.failStatic.hold(member, family, kept ? 'stale' : 'all', now);
       if (kept) {
-        // Stale from an earlier loss and not refreshed since: gone (RFC 4724 §4.2).
-        inbound.removeAll(member.index, 'stale');
+        // Stale from an earlier loss and not refreshed since (RFC 4724 §4.2).
+        if (!stays) inbound.removeAll(member.index, 'stale');
         this.log(member, 'routes kept', family, inbound.markStale(member.index));
       } else inbound.retire(member.index);
     }
-    member.retention = retention;
+    const restartEnds = again ? before?.restartEnds : retention?.until;
+    member.retention = retention && {
+      ...retention,
+      ...(restartEnds !== undefined && { restartEnds }),
+    };
     member.refreshes.clear();
     member.endOfRib.clear();
   }
