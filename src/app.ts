@@ -1,7 +1,6 @@
 // The daemon: where the real implementations meet, and the only subscription. Opens the kernel, the control socket and the
 // datastore, and from then on carries every desired state to the speaker. Ends on SIGTERM or SIGINT.
 
-import { join } from 'node:path';
 import { type Address, type Output, Speaker } from 'bgp-utils';
 import type { Subscription } from 'rxjs';
 import { version } from '../package.json';
@@ -33,8 +32,9 @@ import { monotonicClock as clock } from './speaker/clock.ts';
 import { KernelPlane, NoPlane } from './speaker/forwarding.ts';
 import { SpeakerLoop } from './speaker/loop.ts';
 import { Tcp } from './speaker/tcp.ts';
-import { RunState, runStatePath } from './state/run-state.ts';
-import { listeners, pictureKeeper, schedule, socketOptions } from './wiring.ts';
+import type { RunState } from './state/run-state.ts';
+import { SessionsNote } from './state/sessions-note.ts';
+import { listeners, pictureKeeper, runState, schedule, socketOptions } from './wiring.ts';
 
 const EXIT_REFUSED = 1;
 
@@ -43,10 +43,6 @@ const SECOND_SIGNAL_MS = 2000;
 
 /** How often a change that is held back is judged anew. */
 const JUDGE_AGAIN_MS = 5000;
-
-/** How often it is noted that sessions are up, and how seldom at most: a thousand may come up at once. */
-const NOTE_SESSIONS_MS = 5000;
-const NOTE_AGAIN_MS = 1000;
 
 /** @returns the exit code, when the daemon has ended. */
 export async function runDaemon(config: RunConfig): Promise<number> {
@@ -77,9 +73,8 @@ class Daemon {
   private readonly endpoints: WatchedEndpointFiles;
   private restarting: boolean;
   private readonly state: RunState;
-  /** Says in the state folder that sessions are up. */
-  private noting: NodeJS.Timeout | undefined;
-  private notedAt = Number.NEGATIVE_INFINITY;
+  /** With `--kernel none`. */
+  private readonly note: SessionsNote | undefined;
   private desired: DesiredState | undefined;
   private applied = NOTHING_APPLIED;
   private advertised = false;
@@ -140,20 +135,13 @@ class Daemon {
       onLog: (event) => {
         this.events.count(event);
         log.event(event);
-        if (event.event === 'session' && event.to === 'Established') this.noteSessions();
+        if (event.event === 'session' && event.to === 'Established') this.note?.note();
       },
       onConverged: (output) => this.converged(output),
     });
-    this.state = new RunState({
-      path: join(config.stateDir, runStatePath(config.node)),
-      node: config.node,
-      onFailure: (message) =>
-        message === undefined
-          ? log.info('the state folder can be written again')
-          : log.warn(
-              `a restart will not know of a drain and of sessions that were up: ${message}. See to --state-dir (MESOS_BGP_STATE_DIR)`,
-            ),
-    });
+    this.state = runState(config, (message) => this.report.stateFolder(message));
+    if (kernel === undefined)
+      this.note = new SessionsNote(this.state, () => this.speaker.counts().established, clock.now);
     const { drainedSince } = this.state;
     this.drain = new Drain({
       now: clock.now,
@@ -185,12 +173,8 @@ class Daemon {
       return EXIT_REFUSED;
     }
     this.control = control;
-    const { drainedSince } = this.state;
-    if (drainedSince !== undefined)
-      log.warn(
-        `this node is drained, as it was asked for at ${new Date(drainedSince).toISOString()}: "mesos-bgp undrain" takes it back`,
-      );
-    this.noting = setInterval(() => this.noteSessions(), NOTE_SESSIONS_MS);
+    this.report.drained(this.state.drainedSince);
+    this.note?.start();
     const stopped = this.untilSignal();
     this.fib?.start();
     this.report.datastore(this.datastore);
@@ -242,7 +226,9 @@ class Daemon {
   }
 
   private tellSpeaker(desired: DesiredState): void {
-    if (this.applied.speaker === undefined) this.restarting ||= this.restartsWithoutKernel(desired);
+    if (this.applied.speaker === undefined)
+      this.restarting ||=
+        this.note?.isRestart(desired.peers.map((peer) => peer.gracefulRestartSeconds)) === true;
     const speaker = desired.speaker && {
       ...desired.speaker,
       restarting: this.restarting,
@@ -267,24 +253,6 @@ class Daemon {
     if (!(this.plane instanceof KernelPlane)) return;
     const routes = restoredRoutes(this.plane.leftovers());
     if (routes.length > 0) this.loop.feed({ type: 'Restore', routes });
-  }
-
-  /**
-   * With `--kernel none` nothing is found in a kernel: peers keep our routes for the restart time that we have told them, and as long this
-   * is a restart (RFC 4724 §4.1).
-   */
-  private restartsWithoutKernel({ peers }: DesiredState): boolean {
-    const { sessionsAgo } = this.state;
-    if (this.kernel !== undefined || sessionsAgo === undefined) return false;
-    return sessionsAgo <= Math.max(0, ...peers.map(({ gracefulRestartSeconds }) => gracefulRestartSeconds));
-  }
-
-  /** Now and then while sessions are up, so that the next start without a kernel knows. */
-  private noteSessions(): void {
-    if (this.kernel !== undefined || clock.now() - this.notedAt < NOTE_AGAIN_MS) return;
-    if (this.speaker.counts().established === 0) return;
-    this.notedAt = clock.now();
-    this.state.sessionsUp();
   }
 
   private applyDrain(): void {
@@ -366,9 +334,7 @@ class Daemon {
     );
     this.subscription?.unsubscribe();
     clearTimeout(this.again);
-    clearInterval(this.noting);
-    if (how === 'leave') this.state.left();
-    else this.noteSessions();
+    this.note?.stop(how === 'leave');
     this.loop.feed({ type: 'Stop', how });
     this.loop.settle();
     this.loop.stop();

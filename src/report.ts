@@ -51,6 +51,21 @@ export class Report {
     else this.log.error(now);
   }
 
+  /** @param since  when an earlier run was asked to drain the node, in milliseconds since 1970; undefined: it was not. */
+  drained(since: number | undefined): void {
+    if (since === undefined) return;
+    const at = new Date(since).toISOString();
+    this.log.warn(`this node is drained, as it was asked for at ${at}: "mesos-bgp undrain" takes it back`);
+  }
+
+  stateFolder(error: string | undefined): void {
+    if (error === undefined) this.log.info('the state folder can be written again');
+    else
+      this.log.warn(
+        `a restart will not know of a drain and of sessions that were up: ${error}. See to --state-dir (MESOS_BGP_STATE_DIR)`,
+      );
+  }
+
   listening({ family, address, port, device, linkLocalOf }: ListenSpec, error: string | undefined): void {
     const fields = { family, address, port, interface: device ?? linkLocalOf };
     if (error === undefined) this.log.info('listening for BGP', fields);

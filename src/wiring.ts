@@ -10,6 +10,7 @@ import type { DesiredState } from './desired/desired-state.ts';
 import { watchedRanges } from './desired/pipeline.ts';
 import type { ListenSpec } from './speaker/listener.ts';
 import { type PeerSocketOptions, PeerSockets } from './speaker/peer-sockets.ts';
+import { RunState, runStatePath } from './state/run-state.ts';
 
 /** Only of etcd: a file is as near as what is kept of it. */
 export function pictureKeeper(
@@ -30,6 +31,12 @@ export function pictureKeeper(
     onFailure,
   });
 }
+
+/** @param onFailure  told when writing begins to fail, and with undefined when it works again. */
+export const runState = (
+  { node, stateDir }: RunConfig,
+  onFailure: (message: string | undefined) => void,
+): RunState => new RunState({ path: join(stateDir, runStatePath(node)), node, onFailure });
 
 /** @returns cancels it. */
 export function schedule(delayMs: number, run: () => void): () => void {

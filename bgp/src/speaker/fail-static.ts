@@ -135,6 +135,7 @@ export class FailStatic {
       if (at > now) this.saidAllAt = Math.min(this.saidAllAt, at);
       if (member === without || at > now) continue;
       const voice: Voice = isHeard(member, now) ? 'clear' : 'doubtful';
+      if (same && voice === 'clear' && without !== undefined) return voice; // thousands may be lost at once
       if (same) ofKind = louder(ofKind, voice);
       ofAny = louder(ofAny, voice);
     }
