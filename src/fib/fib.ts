@@ -30,33 +30,18 @@ import {
   type NextHopObject,
   type NextHopResolution,
   type ObjectChange,
-  PROTOCOL_BGP,
   type RouteError,
   shownMetric,
 } from '../kernel/kernel.ts';
-import { Fights } from './fights.ts';
-import { type NextHopSet, NextHopSets } from './next-hop-sets.ts';
+import { type Adversary, type FightReport, Fights, fightMessage } from './fights.ts';
+import { NextHopSets } from './next-hop-sets.ts';
 import type { FibRoute } from './route.ts';
 import { RouteRows } from './rows.ts';
 import { NO_TARGET } from './targets.ts';
+import { type FibView, presentOf, viewOf } from './view.ts';
 
 export type { FibRoute } from './route.ts';
-
-/**
- * `adopted`: found at start, not wanted yet; `unresolved`: wanted, no next hop is reachable; `failed`: the kernel refused
- * it, it is tried again; `pending`, `removing`: about to be done.
- */
-export type FibState = 'installed' | 'adopted' | 'pending' | 'removing' | 'unresolved' | 'failed';
-
-export interface FibView {
-  readonly prefix: Prefix;
-  readonly wanted: FibRoute | undefined;
-  /** Usually one; two while a route moves to another metric. */
-  readonly present: readonly KernelRoute[];
-  readonly state: FibState;
-  /** Why it is unresolved or failed. */
-  readonly reason: string | undefined;
-}
+export type { FibState, FibView } from './view.ts';
 
 export interface FibSizes {
   readonly wanted: number;
@@ -66,20 +51,6 @@ export interface FibSizes {
   readonly pending: number;
   readonly failed: number;
   readonly unresolved: number;
-}
-
-/** Somebody takes a route of ours away again and again. */
-export interface FightReport {
-  readonly prefix: Prefix;
-  readonly message: string;
-}
-
-/** What is known of the one who took a route of ours away. */
-export interface Adversary {
-  /** Netlink port, as a rule the id of a process. */
-  readonly port: number;
-  /** What stands there now. */
-  readonly route: KernelRoute | undefined;
 }
 
 export class Fib {
@@ -144,7 +115,7 @@ export class Fib {
     const row = rows.prefixes.findPrefix(prefix);
     const set = row < 0 ? undefined : rows.wantOf(row);
     if (set === undefined || !rows.isRight(row) || !this.#sets.isDirect(set)) return undefined;
-    return this.#present(rows, row).find(({ metric }) => metric === rows.metricOf(row));
+    return presentOf(this.#sets, rows, row).find(({ metric }) => metric === rows.metricOf(row));
   }
 
   /** The adopted routes that nobody wanted can go: all is known now. @returns how many. */
@@ -305,9 +276,9 @@ export class Fib {
     const views: FibView[] = [];
     for (const family of FAMILIES) {
       const rows = this.#rows[family];
-      if (prefix === undefined) for (const row of rows.rows()) views.push(this.#viewOf(rows, row));
+      if (prefix === undefined) for (const row of rows.rows()) views.push(viewOf(this.#sets, rows, row));
       else if (familyOfPrefix(prefix) === family && rows.prefixes.findPrefix(prefix) >= 0)
-        views.push(this.#viewOf(rows, rows.prefixes.findPrefix(prefix)));
+        views.push(viewOf(this.#sets, rows, rows.prefixes.findPrefix(prefix)));
     }
     return views
       .filter(({ wanted, present }) => wanted !== undefined || present.length > 0)
@@ -363,59 +334,4 @@ export class Fib {
   #objectOf(target: number): number {
     return target === NO_TARGET ? 0 : (this.#sets.targets.via(target).object ?? 0);
   }
-
-  #present(rows: RouteRows, row: PrefixId): KernelRoute[] {
-    const prefix = rows.prefixes.prefix(row);
-    return [...rows.presentOf(row)].map(({ target, metric }) => {
-      const { type, object } = this.#sets.targets.via(target);
-      const nextHops = this.#sets.nextHops(target);
-      return {
-        prefix,
-        type,
-        metric,
-        nextHops,
-        ...(object !== undefined && { object }),
-        protocol: PROTOCOL_BGP,
-      };
-    });
-  }
-
-  #viewOf(rows: RouteRows, row: PrefixId): FibView {
-    const set = rows.wantOf(row);
-    const present = this.#present(rows, row);
-    const state = stateOf(rows, row, set);
-    const failure = rows.failures.get(row)?.message;
-    return {
-      prefix: rows.prefixes.prefix(row),
-      wanted: set && { ...set.route, metric: rows.metricOf(row) },
-      present,
-      state,
-      reason:
-        state === 'failed'
-          ? (failure ?? set?.refused)
-          : state === 'unresolved' || state === 'removing'
-            ? set?.unresolved
-            : undefined,
-    };
-  }
-}
-
-function stateOf(rows: RouteRows, row: PrefixId, set: NextHopSet | undefined): FibState {
-  if (rows.waiting.has(row)) return 'failed';
-  if (rows.isAdopted(row)) return 'adopted';
-  if (set === undefined) return 'removing';
-  if (rows.isRight(row) && !rows.isPending(row)) return 'installed';
-  if (set.unresolved !== undefined) return rows.haveOf(row) === NO_TARGET ? 'unresolved' : 'removing';
-  return set.refused === undefined ? 'pending' : 'failed';
-}
-
-function fightMessage({ port, route }: Adversary): string {
-  const who = `a program with netlink port ${port} (as a rule its process id: ps -p ${port})`;
-  const what = route === undefined ? 'removes the route' : `puts ${describeRoute(route)} in its place`;
-  return `${who} ${what} again and again: it is put back later and later; stop that program from managing routes of protocol bgp`;
-}
-
-function describeRoute({ protocol, metric, nextHops, type }: KernelRoute): string {
-  const hops = nextHops.map((hop) => `via ${hop.gateway ?? 'the link'} dev ${hop.interface ?? '?'}`);
-  return `a route of protocol ${protocol} with metric ${metric}, ${hops.join(', ') || type},`;
 }

@@ -21,10 +21,7 @@ import {
   sameNextHop,
   sameObject,
 } from '../kernel/kernel.ts';
-
-/** Ours have our protocol's number in the highest octet: the kernel and FRR count from 1 (FRR for protocols from 250,000,000). */
-const FIRST_ID = PROTOCOL_BGP * 2 ** 24;
-const LAST_ID = FIRST_ID + 2 ** 24 - 1;
+import { ObjectNumbers } from './object-numbers.ts';
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
@@ -79,12 +76,9 @@ export class NextHopObjects {
   readonly #groups = new Map<string, Group>();
   /** By number, those that have one. */
   readonly #byId = new Map<number, Shared>();
-  /** In the kernel with our protocol and a number of ours, and nobody's yet. */
-  readonly #found = new Map<number, NextHopObject>();
   readonly #dirty = new Set<Shared>();
   readonly #failed = new Set<Shared>();
-  #taken = new Set<number>();
-  #nextId = FIRST_ID;
+  readonly #numbers = new ObjectNumbers();
 
   constructor(events: ObjectEvents) {
     this.#events = events;
@@ -227,7 +221,7 @@ export class NextHopObjects {
 
   /** All objects that the kernel has. @returns how many of ours are not as they were known to be. */
   found(list: readonly NextHopObject[]): number {
-    this.#taken = new Set(list.map(({ id }) => id));
+    this.#numbers.listed(list);
     const byId = new Map(list.map((object) => [object.id, object]));
     let corrected = 0;
     for (const [id, shared] of [...this.#byId]) {
@@ -246,15 +240,14 @@ export class NextHopObjects {
         this.#tryAgain(shared);
       }
     }
-    this.#found.clear();
-    for (const [id, object] of byId) if (isOurs(object)) this.#found.set(id, object);
+    this.#numbers.leftOver(byId.values());
     return corrected;
   }
 
   /** Where an object leads to. */
   nextHopsOf(id: number): readonly KernelNextHop[] {
     const shared = this.#byId.get(id);
-    const object = (shared && presentOf(shared)) ?? this.#found.get(id);
+    const object = (shared && presentOf(shared)) ?? this.#numbers.unclaimed.get(id);
     if (object?.hop !== undefined) return [object.hop];
     return (object?.members ?? []).flatMap(({ id: member, weight }) =>
       member === id ? [] : this.nextHopsOf(member).map((hop) => ({ ...hop, weight })),
@@ -273,7 +266,7 @@ export class NextHopObjects {
       if (unused(group)) this.#forget(group, gone);
       else for (const { id } of group.present ?? []) inGroup.add(id);
     }
-    const found = sweep ? [...this.#found.values()] : [];
+    const found = sweep ? [...this.#numbers.unclaimed.values()] : [];
     for (const { id, members } of found) {
       if (members !== undefined && !named(id)) gone.push(id);
       else for (const member of members ?? []) inGroup.add(member.id);
@@ -307,31 +300,16 @@ export class NextHopObjects {
   /** Gives it a number: of an object found at start that is the same, best the one that its routes name; or else a new one. */
   #identify(shared: Shared): void {
     this.#byId.delete(shared.id);
-    const claimed = this.#claim(shared);
-    shared.id = claimed?.id ?? this.#newId();
-    this.#byId.set(shared.id, shared);
-    if (claimed === undefined) return;
-    this.#found.delete(claimed.id);
-    if (shared.kind === 'single') shared.present = claimed.hop;
-    else shared.present = claimed.members;
-  }
-
-  #claim(shared: Shared): NextHopObject | undefined {
     const fits = ({ hop, members }: NextHopObject): boolean =>
       shared.kind === 'single'
         ? hop !== undefined && sameNextHop(hop, shared.wanted!)
         : members !== undefined && sameMembers(members, this.#membersOf(shared));
-    const hinted = this.#found.get(shared.hint);
-    if (hinted !== undefined && fits(hinted)) return hinted;
-    for (const object of this.#found.values()) if (fits(object)) return object;
-    // The next hop is reached another way than in the earlier run: its routes follow with one message.
-    return (hinted?.hop !== undefined) === (shared.kind === 'single') ? hinted : undefined;
-  }
-
-  #newId(): number {
-    do this.#nextId = this.#nextId >= LAST_ID ? FIRST_ID + 1 : this.#nextId + 1;
-    while (this.#taken.has(this.#nextId) || this.#byId.has(this.#nextId));
-    return this.#nextId;
+    const claimed = this.#numbers.claim(shared.hint, shared.kind, fits);
+    shared.id = claimed?.id ?? this.#numbers.fresh((id) => this.#byId.has(id));
+    this.#byId.set(shared.id, shared);
+    if (claimed === undefined) return;
+    if (shared.kind === 'single') shared.present = claimed.hop;
+    else shared.present = claimed.members;
   }
 
   #membersOf({ parts }: Group): { readonly id: number; readonly weight: number }[] {
@@ -356,7 +334,7 @@ export class NextHopObjects {
   #put(shared: Shared, { hop, members }: NextHopObject): void {
     if (shared.kind === 'single') shared.present = hop;
     else shared.present = members;
-    this.#taken.add(shared.id);
+    this.#numbers.take(shared.id);
     shared.attempts = 0;
     this.#dirty.add(shared); // in case that it is another than wanted
     if (shared.failure === undefined) return;
@@ -374,7 +352,7 @@ export class NextHopObjects {
 
   #refused(shared: Shared, { name, message }: KernelError, now: Millis): void {
     if (name === 'EEXIST' && presentOf(shared) === undefined) {
-      this.#taken.add(shared.id);
+      this.#numbers.take(shared.id);
       this.#identify(shared);
       this.#tryAgain(shared);
       return;
@@ -387,8 +365,7 @@ export class NextHopObjects {
   }
 
   #removed(id: number): void {
-    this.#found.delete(id);
-    this.#taken.delete(id);
+    this.#numbers.free(id);
     const shared = this.#byId.get(id);
     if (shared !== undefined) this.#lost(shared);
     else this.#events.onGone(id);
@@ -410,9 +387,6 @@ export class NextHopObjects {
 }
 
 const objectOf = (id: number, hop: KernelNextHop): NextHopObject => ({ id, protocol: PROTOCOL_BGP, hop });
-
-const isOurs = ({ id, protocol }: NextHopObject): boolean =>
-  protocol === PROTOCOL_BGP && id >= FIRST_ID && id <= LAST_ID;
 
 function presentOf(shared: Shared): NextHopObject | undefined {
   const { id } = shared;

@@ -4,18 +4,15 @@
 
 import { type Address, type Family, NEVER, type Prefix, type PrefixId, type PrefixTable } from 'bgp-utils';
 import { HOW, RouteBatch } from '../kernel/batch.ts';
-import {
-  type Kernel,
-  type KernelEvent,
-  type NextHopResolution,
-  PROTOCOL_BGP,
-  type RouteError,
-} from '../kernel/kernel.ts';
+import { type Kernel, type KernelEvent, PROTOCOL_BGP, type RouteError } from '../kernel/kernel.ts';
 import { Fib, type FibRoute, type FibSizes, type FibView } from './fib.ts';
+import type { FibCounters, FibLog } from './log.ts';
 import { NextHopResolver, type NextHopView } from './next-hop-resolver.ts';
 import { ObjectSync } from './object-sync.ts';
 import { Rescan } from './rescan.ts';
 import { type FibClock, Timers } from './timers.ts';
+
+export type { FibLog } from './log.ts';
 
 export interface FibSyncOptions {
   readonly kernel: Kernel;
@@ -28,42 +25,6 @@ export interface FibSyncOptions {
   readonly onLog: (event: FibLog) => void;
   /** Routes of other programs may have changed; told once for changes that come together. */
   readonly onOthersRoutes?: (() => void) | undefined;
-}
-
-/** What an operator may want to read. */
-export type FibLog =
-  | { readonly event: 'routes-adopted'; readonly routes: number }
-  | { readonly event: 'routes-swept'; readonly routes: number }
-  | {
-      readonly event: 'routes-failed';
-      readonly count: number;
-      /** Some of them. */
-      readonly examples: readonly { readonly prefix: Prefix; readonly message: string }[];
-    }
-  | {
-      readonly event: 'next-hop';
-      readonly address: Address;
-      readonly resolution: NextHopResolution;
-    }
-  /** The kernel does not take a next hop. */
-  | { readonly event: 'next-hop-refused'; readonly message: string }
-  /** Routes name next hops of their own, one by one. */
-  | { readonly event: 'no-next-hop-objects'; readonly reason: string }
-  | { readonly event: 'fight'; readonly prefix: Prefix; readonly message: string }
-  /** Someone changed routes of ours, or an interface took them; they are put right. */
-  | { readonly event: 'routes-corrected'; readonly routes: number }
-  | { readonly event: 'news-lost' };
-
-export interface FibCounters {
-  readonly replaced: number;
-  readonly removed: number;
-  readonly failures: number;
-  readonly batches: number;
-  readonly rescans: number;
-  readonly corrected: number;
-  readonly newsLost: number;
-  /** Next-hop objects made, changed and removed. */
-  readonly objectChanges: number;
 }
 
 /** Prefixes that the kernel is told of at once: well under a millisecond. */
