@@ -2,13 +2,10 @@
 // the candidates for a prefix are the paths that stand with it. A path that policy rejects stays, so that a change of
 // policy needs nothing from the peer.                                                                        [hot]
 //
-//   a path, four words   | peer, flags | received + 1 | accepted + 1 | … |     0 received: there is none
-//                          attributes as received and after policy (0: rejected)
+//   a path, four words   | peer, flags | received + 1 | accepted + 1 | … |     attributes as received and after policy (0: rejected);
+//                          where `received` is 0 there is no path
 //   the first one        in the record of the prefix (PrefixTable); its fourth word is the run of the others, 0 for none
-//   further              Int32[4 · cell]: runs of 2, 4, 8 … cells; the fourth word of a path is its path identifier (RFC 7911)
-//
-//     run   | prefix, 0, size, next free run | path | path | 0 |     its head has no `received` either: so it ends the run before
-//
+//   the others           in a run (PathRuns); their fourth word is the path identifier (RFC 7911)
 //   pathIds              Uint32[prefix]: the same of first paths, from the first path identifier on
 //
 // So most prefixes cost no line of memory beyond their record, and all paths of another stand side by side. A PathId says where a
@@ -19,24 +16,17 @@
 import { type AttributesId, NONE, type PathId, type PeerIndex, type PrefixId } from '../route/route.ts';
 import type { AttributePool } from './attribute-pool.ts';
 import { grown } from './columns.ts';
+import { CELL, PathRuns, RECEIVED } from './path-runs.ts';
 import { PATH, type PrefixTable } from './prefix-table.ts';
 
 /** Words of a path. */
 const PEER = 0;
-const RECEIVED = 1;
 const ACCEPTED = 2;
 /** Of a first path: its run. Of another: its path identifier. */
 const RUN = 3;
 const PATH_ID = 3;
-const CELL = 4;
-const INITIAL = 8;
 
-/** Words of the head of a run. */
-const PREFIX = 0;
-const SIZE = 2;
-const NEXT_FREE = 3;
-
-/** Cells from here on are those of `further`; below it is the prefix. */
+/** From here on a path is a cell of a run; below it is the first one of the prefix. */
 const FURTHER = 2 ** 30;
 
 const PEER_MASK = 0xffff;
@@ -51,12 +41,7 @@ const HELD = 1 << 20;
 export const MAX_PEERS = PEER_MASK;
 
 export class AdjRibIn {
-  /** Its first cell is nobody's, so that 0 is no run. */
-  private further = new Int32Array(INITIAL * CELL);
-  private furtherEnd = 1;
-  private runs = 0;
-  /** By size: the first run that is free, 0 for none. */
-  private freeRuns: number[] = [];
+  private readonly runs = new PathRuns();
   private pathIds: Uint32Array | undefined;
   private count = 0;
 
@@ -79,9 +64,9 @@ export class AdjRibIn {
       return prefix as number as PathId;
     const run = records[first + RUN]!;
     if (run === 0) return NONE as PathId;
-    const { further } = this;
-    for (let at = (run + 1) * CELL; further[at + RECEIVED] !== 0; at += CELL) {
-      if ((further[at + PEER]! & PEER_MASK) === peer && further[at + PATH_ID]! >>> 0 === pathId)
+    const { cells } = this.runs;
+    for (let at = (run + 1) * CELL; cells[at + RECEIVED] !== 0; at += CELL) {
+      if ((cells[at + PEER]! & PEER_MASK) === peer && cells[at + PATH_ID]! >>> 0 === pathId)
         return (FURTHER + at / CELL) as PathId;
     }
     return NONE as PathId;
@@ -167,7 +152,7 @@ export class AdjRibIn {
   }
 
   prefixOf(path: PathId): PrefixId {
-    return (path < FURTHER ? path : this.further[this.headOf(path) * CELL + PREFIX]!) as PrefixId;
+    return (path < FURTHER ? path : this.runs.prefixOf(path - FURTHER)) as PrefixId;
   }
 
   peerOf(path: PathId): PeerIndex {
@@ -257,15 +242,27 @@ export class AdjRibIn {
     return NONE;
   }
 
+  /** Asks memory for the further paths of prefixes, as PrefixTable does for their records. @param ids  or NONE. */
+  ask(ids: Int32Array, count: number): number {
+    const { runs, table } = this;
+    const { records, recordWords } = table;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const run = ids[i]! < 0 ? 0 : records[ids[i]! * recordWords + PATH + RUN]!;
+      if (run !== 0) sum ^= runs.ask(run);
+    }
+    return sum;
+  }
+
   private read(path: number, word: number): number {
     return path < FURTHER
       ? this.table.records[path * this.table.recordWords + PATH + word]!
-      : this.further[(path - FURTHER) * CELL + word]!;
+      : this.runs.cells[(path - FURTHER) * CELL + word]!;
   }
 
   private write(path: number, word: number, value: number): void {
     if (path < FURTHER) this.table.records[path * this.table.recordWords + PATH + word] = value;
-    else this.further[(path - FURTHER) * CELL + word] = value;
+    else this.runs.cells[(path - FURTHER) * CELL + word] = value;
   }
 
   private firstPathId(prefix: number): number {
@@ -280,13 +277,6 @@ export class AdjRibIn {
     this.pathIds[path] = pathId;
   }
 
-  /** Cell of the head of the run that a path is in. */
-  private headOf(path: PathId): number {
-    let cell = path - FURTHER;
-    while (this.further[cell * CELL + RECEIVED] !== 0) cell--;
-    return cell;
-  }
-
   private lastOf(prefix: PrefixId): PathId {
     let last = this.first(prefix);
     for (let path = last; path !== NONE; path = this.nextFor(path)) last = path;
@@ -295,22 +285,16 @@ export class AdjRibIn {
 
   /** A place behind the paths that the prefix has. */
   private roomFor(prefix: PrefixId): PathId {
-    const run = this.read(prefix, RUN);
-    if (run === 0) {
-      const first = this.newRun(prefix, 0);
-      this.write(prefix, RUN, first);
-      return (FURTHER + first + 1) as PathId;
+    const { runs } = this;
+    const before = this.read(prefix, RUN);
+    let run = before === 0 ? runs.create(prefix) : before;
+    let cell = runs.freeCell(run);
+    if (cell === 0) {
+      run = runs.enlarge(run);
+      cell = runs.freeCell(run);
     }
-    const size = this.further[run * CELL + SIZE]!;
-    const end = run + cellsOf(size);
-    let cell = run + 1;
-    while (cell < end && this.further[cell * CELL + RECEIVED] !== 0) cell++;
-    if (cell < end) return (FURTHER + cell) as PathId;
-    const larger = this.newRun(prefix, size + 1);
-    this.further.copyWithin((larger + 1) * CELL, (run + 1) * CELL, end * CELL);
-    this.freeRun(run);
-    this.write(prefix, RUN, larger);
-    return (FURTHER + larger + end - run) as PathId;
+    if (run !== before) this.write(prefix, RUN, run);
+    return (FURTHER + cell) as PathId;
   }
 
   /** The last path of the prefix takes its place. */
@@ -323,44 +307,7 @@ export class AdjRibIn {
     this.write(last, RECEIVED, 0);
     const run = this.read(prefix, RUN);
     if (run === 0 || last !== FURTHER + run + 1) return;
-    this.freeRun(run);
+    this.runs.release(run);
     this.write(prefix, RUN, 0);
   }
-
-  private newRun(prefix: PrefixId, size: number): number {
-    if (this.runs === 0) this.forgetRuns();
-    let run = this.freeRuns[size] ?? 0;
-    if (run !== 0) this.freeRuns[size] = this.further[run * CELL + NEXT_FREE]!;
-    else {
-      run = this.furtherEnd;
-      this.furtherEnd += cellsOf(size);
-      const words = (this.furtherEnd + 1) * CELL; // with a free cell at the end
-      if (words > this.further.length) this.further = grown(this.further, words);
-    }
-    this.runs++;
-    this.further[run * CELL + PREFIX] = prefix;
-    this.further[run * CELL + SIZE] = size;
-    return run;
-  }
-
-  /** What many prefixes needed is given back when the next one needs some. */
-  private forgetRuns(): void {
-    this.further = new Int32Array(INITIAL * CELL);
-    this.furtherEnd = 1;
-    this.freeRuns = [];
-  }
-
-  private freeRun(run: number): void {
-    const { further } = this;
-    const size = further[run * CELL + SIZE]!;
-    further.fill(0, (run + 1) * CELL, (run + cellsOf(size)) * CELL);
-    further[run * CELL + NEXT_FREE] = this.freeRuns[size] ?? 0;
-    this.freeRuns[size] = run;
-    this.runs--;
-  }
-}
-
-/** Cells of a run with its head. */
-function cellsOf(size: number): number {
-  return 2 << size;
 }

@@ -166,6 +166,7 @@ export class PrefixTable {
   /**
    * Asks memory for what `find` and `add` of prefixes with these hashes will read. One prefix after the other waits for its slot, and
    * then for its record; here the answers come side by side. Nothing follows from it.
+   * @param hashes  of prefixes; afterwards in their place what may be their ids, or NONE.
    */
   ask(hashes: Int32Array, count: number): number {
     const { slots, records, recordWords } = this;
@@ -175,6 +176,7 @@ export class PrefixTable {
     for (let i = 0; i < count; i++) {
       const id = (slots[hashes[i]! & mask]! & ID_MASK) - 1;
       if (id >= 0) sum ^= records[id * recordWords]!;
+      hashes[i] = id;
     }
     return sum;
   }

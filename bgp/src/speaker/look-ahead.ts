@@ -1,13 +1,14 @@
 // Asks memory for what the UPDATEs that have just come will look for: where their prefixes are in the tables.            [hot]
 //
 //   octets that came   | message | UPDATE: withdrawn, attributes, NLRI | UPDATE … |
-//   hashes             Int32[n]    of the prefixes in them
+//   hashes             Int32[n]    of the prefixes in them, and then what may be their ids
 //
 // A table of a million routes is in no cache, and one prefix after the other would wait for its line of memory, longer than all else
 // takes that is done for it. A loop that only reads lets the processor wait for ten at once. Nothing is decided here, nothing is
 // trusted: what is no list of prefixes is passed over, and found again by those who check messages.
 
 import { FAMILY, type Family } from '../net/family.ts';
+import type { AdjRibIn } from '../rib/adj-rib-in.ts';
 import { type PrefixTable, prefixHash } from '../rib/prefix-table.ts';
 import { ATTRIBUTE, ATTRIBUTE_FLAG, HEADER_OCTETS, MESSAGE_TYPE } from '../wire/constants.ts';
 import type { WireContext } from '../wire/context.ts';
@@ -22,6 +23,12 @@ const MOST = 4096;
 /** A table of fewer prefixes is in the cache anyway. */
 const LARGE_TABLE = 4096;
 
+/** Of one family. */
+export interface AskedTables {
+  readonly prefixes: PrefixTable;
+  readonly adjRibIn: AdjRibIn;
+}
+
 export class LookAhead {
   private readonly hashes = new Int32Array(MOST);
   private count = 0;
@@ -29,14 +36,14 @@ export class LookAhead {
   /** So that nobody finds that nothing follows from the reading, and leaves it out. */
   private answers = 0;
 
-  constructor(private readonly tables: (family: Family) => PrefixTable) {}
+  constructor(private readonly tables: (family: Family) => AskedTables) {}
 
   /** @param octets  that came, from `start` on whole messages but for the last. */
   read(octets: Uint8Array, start: number, context: WireContext): void {
     if (octets.length - start < WORTH_OCTETS) return;
     for (const family of context.families) {
-      const table = this.tables(family);
-      if (table.capacity < LARGE_TABLE) continue;
+      const { prefixes, adjRibIn } = this.tables(family);
+      if (prefixes.capacity < LARGE_TABLE) continue;
       this.count = 0;
       const addPath = context.addPathReceive.includes(family);
       for (let at = start; at + HEADER_OCTETS < octets.length && this.count < MOST; ) {
@@ -46,7 +53,8 @@ export class LookAhead {
           this.readUpdate(family, addPath, octets, at + HEADER_OCTETS, end);
         at = end;
       }
-      this.answers ^= table.ask(this.hashes, this.count);
+      this.answers ^= prefixes.ask(this.hashes, this.count);
+      this.answers ^= adjRibIn.ask(this.hashes, this.count);
     }
   }
 

@@ -29,7 +29,10 @@ import { type Member, Tables } from './tables.ts';
 
 export class Sessions extends Tables {
   private readonly plain = new PlainUpdate();
-  private readonly lookAhead = new LookAhead((family) => this.routing[family].prefixes);
+  private readonly lookAhead = new LookAhead((family) => {
+    const { prefixes, inbound } = this.routing[family];
+    return { prefixes, adjRibIn: inbound.adjRibIn };
+  });
   private readonly tablesChanged = (output: Output): void => {
     this.changed = true;
     this.outputs.push(output);

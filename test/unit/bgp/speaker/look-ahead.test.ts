@@ -1,7 +1,10 @@
 // Looking ahead only reads: whatever octets it is given, nothing follows from them.
 
-import { PrefixTable } from 'bgp-utils';
+import { type PrefixId, PrefixTable } from 'bgp-utils';
 import fc from 'fast-check';
+import { AdjRibIn } from '../../../../bgp/src/rib/adj-rib-in.ts';
+import { AttributePool } from '../../../../bgp/src/rib/attribute-pool.ts';
+import { NONE, type PeerIndex } from '../../../../bgp/src/route/route.ts';
 import { LookAhead } from '../../../../bgp/src/speaker/look-ahead.ts';
 import { INITIAL_CONTEXT } from '../../../../bgp/src/wire/context.ts';
 import { announcements, withdrawals } from '../../../bench/feed.ts';
@@ -13,6 +16,16 @@ const tables = { ipv4: new PrefixTable('ipv4'), ipv6: new PrefixTable('ipv6') };
 for (let i = 0; i < PREFIXES; i++) {
   tables.ipv4.retain(tables.ipv4.add(24, ((11 << 24) + (i << 8)) >>> 0, 0, 0, 0));
   tables.ipv6.retain(tables.ipv6.add(64, 0x2a000000, i, 0, 0));
+}
+
+const pool = new AttributePool();
+const ribs = { ipv4: new AdjRibIn(tables.ipv4, pool), ipv6: new AdjRibIn(tables.ipv6, pool) };
+const set = pool.intern({ origin: 0, asPath: [] });
+for (const rib of [ribs.ipv4, ribs.ipv6]) {
+  for (let peer = 1; peer < 6; peer++) {
+    pool.retain(set);
+    rib.insert(7 as PrefixId, peer as PeerIndex, 0, set, NONE);
+  }
 }
 
 const feeds = (['ipv4', 'ipv6'] as const).flatMap((family) => {
@@ -27,13 +40,15 @@ const feeds = (['ipv4', 'ipv6'] as const).flatMap((family) => {
 /** A table that notes how many hashes it was asked for. */
 function asked(octets: Uint8Array, context: typeof CONTEXT = CONTEXT): number {
   let count = 0;
-  const watched = (family: 'ipv4' | 'ipv6') =>
-    Object.assign(Object.create(tables[family]) as PrefixTable, {
+  const watched = (family: 'ipv4' | 'ipv6') => ({
+    adjRibIn: ribs[family],
+    prefixes: Object.assign(Object.create(tables[family]) as PrefixTable, {
       ask: (hashes: Int32Array, some: number) => {
         count += some;
         return tables[family].ask(hashes, some);
       },
-    });
+    }),
+  });
   new LookAhead(watched).read(octets, 0, context);
   return count;
 }
@@ -58,7 +73,11 @@ it('takes any octets without a fault, and leaves the tables as they are', () => 
       const octets = Uint8Array.from(feeds[feed]!);
       for (const [at, value] of changes) octets[at % octets.length] = value;
       const context = { ...CONTEXT, addPathReceive: addPath ? CONTEXT.families : [] };
-      new LookAhead((family) => tables[family]).read(octets, start, context);
+      new LookAhead((family) => ({ prefixes: tables[family], adjRibIn: ribs[family] })).read(
+        octets,
+        start,
+        context,
+      );
       expect([tables.ipv4.size, tables.ipv6.size]).toEqual([PREFIXES, PREFIXES]);
     }),
     { numRuns: 500 },
