@@ -1,6 +1,6 @@
 // Paths that stand side by side: those of a prefix beyond its first one.                                       [hot]
 //
-//   cells  Int32[4 · cell]   runs of 2, 4, 8 … cells of four words
+//   cells  Int32[4 · cell]   runs of 4, 8, 16 … cells of four words: the smallest is a line of the cache
 //
 //     run  | prefix, 0, size, next free run | path | path | 0 0 0 0 |
 //            └ its head, with 0 where a path has its set: so it also ends the run before it
@@ -33,7 +33,7 @@ export class PathRuns {
   private count = 0;
   private free: number[] = [];
 
-  /** An empty run for one path. */
+  /** An empty run. */
   create(prefix: PrefixId): number {
     return this.allocate(prefix, 0);
   }
@@ -104,5 +104,5 @@ export class PathRuns {
 
 /** With the head. */
 function cellsOf(size: number): number {
-  return 2 << size;
+  return 4 << size;
 }
