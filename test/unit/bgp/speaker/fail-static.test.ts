@@ -195,6 +195,21 @@ describe('what is kept', () => {
     expect(cluster.routes()).toEqual(HELD);
   });
 
+  it('what is kept is judged and imported anew like any route, and stays told to nobody', () => {
+    const cluster = reflected();
+    cluster.cease(R1, R2);
+    const configure = (originCheck: OriginCheckConfig) =>
+      cluster.tell({ type: 'Configure', speaker: speakerConfig(OWN, { ...ON, originCheck }) });
+    configure(holders({ enforce: true }));
+    configure(holders({ enforce: true, silent: true }));
+    configure(holders({ blocks: [...holders().blocks, { prefix: prefix('10.65.7.0/26'), holders: ['a'] }] }));
+    cluster.tell({ type: 'ChangePeer', config: passivePeer(R2, { allowLocalAs: 1 }) });
+    expect(cluster.routes()).toEqual(HELD);
+    const [view] = cluster.speaker.routes('ipv4', prefix(BLOCK_A));
+    expect(view?.attributes.communities).toEqual([0xffffff02]);
+    expect(cluster.unforwarded).toEqual([OUTSIDE]);
+  });
+
   it.each([
     ['a block of another node', BLOCK_A, B],
     ['a single address that somebody may have borrowed', '10.65.2.7/32', B],
