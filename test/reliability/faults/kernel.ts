@@ -1,4 +1,5 @@
-// What others do to a host's kernel: routes removed, links taken down. Here packets are lost, and the design bounds for how long.
+// What others do to a host's kernel: routes removed, links taken down. Here packets are lost, and the design bounds for how long. Each
+// removal is on another host: who does it three times within a minute is in a fight, and is answered more slowly (src/fib/fights.ts).
 
 import { pause } from '../host.ts';
 import { type Fault, firstAgent, NONE_LOST, timed, within } from './fault.ts';
@@ -33,7 +34,7 @@ export const KERNEL_FAULTS: readonly Fault[] = [
     id: 'routes-flushed',
     title: 'all routes of BGP deleted, as `networkd` does with those that are not its own',
     design: 'the kernel tells of it, and they are put back within 100 ms',
-    at: firstAgent,
+    at: (fleet) => fleet.agents.slice(1, 2),
     expect: REPAIR,
     async act(fleet, [host]) {
       // One by one: `ip route flush` of iproute2 6.1 cannot remove what goes through a next hop object.
@@ -49,7 +50,7 @@ export const KERNEL_FAULTS: readonly Fault[] = [
     title:
       'all next hop objects of BGP deleted (`ip nexthop flush proto 186`), and the kernel drops the routes with them',
     design: 'the kernel tells of it, and objects and routes are put back within 100 ms',
-    at: firstAgent,
+    at: (fleet) => fleet.reflectors.slice(1),
     expect: REPAIR,
     async act(fleet, [host]) {
       await host!.run('ip', 'nexthop', 'flush', 'proto', '186');
