@@ -44,10 +44,11 @@ export class Origins {
   /** The datastore says of a path that nobody vouches for any more that it leads where its block is. */
   confirms(check: OriginCheck, path: PathId, throughRouters: boolean | undefined): boolean {
     const { heard, prefixes } = this.options;
+    const words = prefixes.words(this.adjRibIn.prefixOf(path), this.words);
+    if (!check.covers(words)) return false; // before attributes are made of a whole table's sets
     const set = this.adjRibIn.receivedOf(path);
     if (this.teller?.set !== set || this.teller.by !== check)
       this.teller = { set, by: check, of: check.teller(heard.attributes(set)) };
-    const words = prefixes.words(this.adjRibIn.prefixOf(path), this.words);
     return check.confirms(words, this.teller.of, throughRouters);
   }
 
