@@ -179,6 +179,7 @@ export class Speaker extends Membership {
     for (const peer of this.dynamic.peersOf(input.peer)) this.clear({ ...input, peer }, now);
     const member = this.members.get(input.peer);
     if (member === undefined) return;
+    this.deadlines.touch(member);
     if (input.how === 'reset') return this.reset(member, CEASE.ADMINISTRATIVE_RESET, input.text, now);
     if (input.how === 'reconnect') {
       const starts = member.peer.config.heldBack === undefined && !this.stopping;
