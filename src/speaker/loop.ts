@@ -114,7 +114,7 @@ export class SpeakerLoop {
   drained(connection: ConnectionId): void {
     if (this.stopped) return;
     this.ready.add(connection);
-    this.schedule();
+    if (this.schedule()) this.turnBegan = this.options.clock.now();
   }
 
   /** What the speaker wants, now: for the last inputs before the end. */

@@ -219,6 +219,18 @@ describe('SpeakerLoop', () => {
     expect(loop.longestTurnMs()).toBe(0);
     loop.stop();
   });
+
+  it('counts no time in which nothing happened before a connection drained', async () => {
+    const { loop, seen, pass, turn } = setup();
+    loop.feed(RECEIVED);
+    await turn();
+    pass(30_000);
+    loop.drained(CONNECTION);
+    await turn();
+    expect(seen.sent).toEqual([CONNECTION]);
+    expect(loop.longestTurnMs()).toBe(0);
+    loop.stop();
+  });
 });
 
 describe('SpeakerLoop, sending', () => {
