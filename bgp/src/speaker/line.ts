@@ -62,7 +62,12 @@ export const wereRivals = (line: Line, other: Line, since: Millis): boolean =>
   line.connectedAt < other.connectedAt ||
   (other.openedBy === 'us' && line.connectedAt - since < OPEN_EXPECTED_MS);
 
-export const isYoung = (line: Line, now: Millis): boolean => now - line.connectedAt < OPEN_EXPECTED_MS;
+export const isYoung = (line: Line, now: Millis, forMs = OPEN_EXPECTED_MS): boolean =>
+  now - line.connectedAt < forMs;
+
+/** For how long an OPEN may wait for that of another connection: the peer's hold timer runs, and ends where it hears no KEEPALIVE. */
+export const undecidedMs = ({ holdTimeSeconds }: Negotiated): Millis =>
+  holdTimeSeconds === 0 ? OPEN_EXPECTED_MS : Math.min(OPEN_EXPECTED_MS, (holdTimeSeconds * 1000) / 3);
 
 /** Our OPEN has been sent, or waits for the peer's (DelayOpen). */
 export const awaitsOpen = ({ session }: Line): boolean =>

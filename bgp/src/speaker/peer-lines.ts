@@ -13,7 +13,7 @@ import { encodeMessage } from '../wire/message.ts';
 import { cease, describeNotification, type Notification } from '../wire/notification.ts';
 import type { ConnectionId, PeerConfig } from './input.ts';
 import type { PeerCounters } from './inspect.ts';
-import { concatenate, isYoung, type Line, newLine, wereRivals } from './line.ts';
+import { concatenate, isYoung, type Line, newLine, undecidedMs, wereRivals } from './line.ts';
 import type { LogEvent } from './output.ts';
 import type { PeerHost } from './peer-host.ts';
 
@@ -83,7 +83,7 @@ export abstract class PeerLines {
       if (other.session.state === 'OpenConfirm' || other.undecided !== undefined) return true;
       // Nothing is given up for a connection that may be dead, nor is that one, whose OPEN may be delayed (§8.1.1): who is first
       // Established stays.
-      return isYoung(other, now) ? 'undecided' : false;
+      return isYoung(other, now, undecidedMs(agreed)) ? 'undecided' : false;
     }
     this.happen(other, { type: 'OpenCollisionDump' }, now);
     return false;

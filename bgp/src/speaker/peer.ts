@@ -15,7 +15,7 @@ import { cease, hardReset, type Notification } from '../wire/notification.ts';
 import type { Open } from '../wire/open.ts';
 import type { ConnectionId } from './input.ts';
 import type { SessionState } from './inspect.ts';
-import { awaitsOpen, contextOf, isYoung, type Line, newLine, OPEN_EXPECTED_MS } from './line.ts';
+import { awaitsOpen, contextOf, isYoung, type Line, newLine, undecidedMs } from './line.ts';
 import { PeerLines } from './peer-lines.ts';
 
 /** RFC 9687 §5: the greater of 8 minutes and twice the hold time. */
@@ -28,6 +28,9 @@ const SEND_HOLD_MS = 480_000;
  */
 const REFUSED_AFTER_ERROR_MS = 500;
 const ERRORS_FORGIVEN = 3;
+
+/** Behind an OPEN that waits to be answered there is a KEEPALIVE and perhaps a NOTIFICATION: far less. */
+const UNDECIDED_OCTETS = 64 * 1024;
 
 const NOTHING = new Uint8Array(0);
 
@@ -95,8 +98,10 @@ export class Peer extends PeerLines {
 
   /** When an OPEN that waits for that of the other connection waits no longer. */
   private decidesAt(line: Line): Millis {
-    const other = line.undecided && this.otherThan(line);
-    return other === undefined ? NEVER : other.connectedAt + OPEN_EXPECTED_MS;
+    const { undecided } = line;
+    if (undecided === undefined) return NEVER;
+    const other = this.otherThan(line);
+    return other === undefined ? NEVER : other.connectedAt + undecidedMs(undecided);
   }
 
   /** Something happened to one of two connections: an OPEN that waited for it can be answered. */
@@ -106,7 +111,7 @@ export class Peer extends PeerLines {
       const { connection } = line ?? {};
       if (line === undefined || agreed === undefined || connection === undefined) continue;
       const other = this.otherThan(line);
-      if (other?.session.state === 'OpenSent' && isYoung(other, now)) continue;
+      if (other?.session.state === 'OpenSent' && isYoung(other, now, undecidedMs(agreed))) continue;
       line.undecided = undefined;
       this.opened(line, agreed, now);
       this.received(connection, NOTHING, now); // what came behind the OPEN
@@ -214,7 +219,12 @@ export class Peer extends PeerLines {
       if (decoded.ok) this.message(line, decoded.message, now);
       else this.happen(line, errorEvent(decoded.error), now);
     }
-    if (line.undecided !== undefined) framer.own();
+    if (line.undecided !== undefined) {
+      framer.own();
+      // What it sends to one that has not confirmed its OPEN is no error until it would fill our memory.
+      if (framer.pushed.length - framer.position > UNDECIDED_OCTETS)
+        this.happen(line, { type: 'UpdateMsg' }, now);
+    }
     this.decide(now);
   }
 

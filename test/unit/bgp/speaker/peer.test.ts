@@ -98,6 +98,39 @@ describe('two connections at once (RFC 4271 §6.8)', () => {
     ]);
   });
 
+  it('for no longer than a third of the hold time, which runs at the peer', () => {
+    const { bench, ours, theirs } = twoConnections();
+    bench.open(ours, HIGHER, { holdTimeSeconds: 3 });
+    bench.pass(999);
+    expect(bench.closed(theirs)).toBeUndefined();
+    bench.clear();
+    bench.pass(1);
+    expect(bench.sent.get(ours)).toMatchObject([{ type: 'KeepAlive' }]);
+    bench.keepAlive(ours);
+    expect([bench.state(PEER), bench.notifications(theirs)]).toEqual(['Established', [CEASED]]);
+  });
+
+  it('and keeps no more than 64 KiB of what comes meanwhile', () => {
+    const { bench, ours, theirs } = twoConnections();
+    bench.open(ours, HIGHER);
+    const update = announcement(['10.65.2.0/26'], {
+      origin: 0,
+      asPath: [],
+      localPref: 100,
+      nextHop: { address: address(PEER) },
+    });
+    const flood = new Uint8Array(1024 * update.length);
+    for (let at = 0; at < flood.length; at += update.length) flood.set(update, at);
+    for (let sent = 0; sent <= 64 * 1024; sent += flood.length) {
+      expect(bench.closed(ours)).toBeUndefined();
+      bench.received(ours, flood);
+    }
+    expect(bench.notifications(ours)).toEqual(['5/1']); // RFC 6608: unexpected in OpenSent
+    bench.open(theirs, HIGHER);
+    bench.keepAlive(theirs);
+    expect(bench.state(PEER)).toBe('Established');
+  });
+
   it('and its own end meanwhile leaves the other one', () => {
     const { bench, ours, theirs } = twoConnections();
     bench.open(ours, HIGHER);
