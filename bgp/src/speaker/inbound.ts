@@ -44,6 +44,8 @@ export interface InboundOptions {
   readonly heard: HeardSets;
   readonly nextHops: NextHops;
   readonly originCheck: () => OriginCheck | undefined;
+  /** The peer is a workload: it speaks of its own routes only. */
+  readonly isLeaf: (peer: PeerIndex) => boolean;
   /** The candidates of the prefix, or what the kernel shall do with it, changed. */
   readonly touch: (prefix: PrefixId) => void;
   /** The prefix has one candidate more. */
@@ -166,12 +168,13 @@ export class Inbound {
   /** @param cursor  before the first route that is withdrawn. */
   leave(from: PeerIndex, cursor: NlriCursor): void {
     const { prefixes } = this.options;
+    const speaks = !this.options.isLeaf(from);
     while (cursor.next()) {
       const prefix = prefixes.find(cursor.length, cursor.w0, cursor.w1, cursor.w2, cursor.w3);
       if (prefix === NONE) continue;
       const path = this.adjRibIn.find(prefix, from, cursor.pathId);
       if (path !== NONE) this.remove(path);
-      this.held.supersede(prefix); // who lives says that there is none
+      if (speaks) this.held.supersede(prefix); // who lives says that there is none
     }
   }
 

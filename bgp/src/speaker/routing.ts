@@ -43,6 +43,7 @@ export interface RoutingOptions {
   readonly peerFacts: PeerFactsOf;
   readonly maxPaths: () => number;
   readonly originCheck: () => OriginCheck | undefined;
+  readonly isLeaf: (peer: PeerIndex) => boolean;
   readonly preferOldest: () => boolean;
   /** Whether anybody asks how prefixes are forwarded. */
   readonly forwards: () => boolean;
@@ -77,6 +78,7 @@ export class Routing {
       heard,
       nextHops,
       originCheck: options.originCheck,
+      isLeaf: options.isLeaf,
       touch,
       arrived: (prefix, peer, set) => this.locRib.arrived(prefix, peer, set),
     });

@@ -34,7 +34,7 @@ export class StaleRoutes {
       const kept = retention?.families.includes(family) === true;
       const stays = kept && staysAcrossTwoLosses(before, family, now);
       again ||= stays;
-      this.failStatic.hold(member, family, kept ? 'stale' : 'all', now);
+      if (!stays) this.failStatic.hold(member, family, kept ? 'stale' : 'all', now);
       if (kept) {
         // Stale from an earlier loss and not refreshed since (RFC 4724 §4.2).
         if (!stays) inbound.removeAll(member.index, 'stale');

@@ -253,6 +253,7 @@ export class Tables {
       peerFacts: (peer) => this.facts[peer]!,
       maxPaths: () => this.config?.maxPaths ?? 1,
       originCheck: () => this.originCheck,
+      isLeaf: (peer) => this.byIndex[peer]?.peer.config.leaf === true,
       preferOldest: () => this.config?.preferOldest ?? false,
       forwards: () => this.config?.forwards ?? true,
       tooLong: (_peers, prefixes) => {

@@ -261,6 +261,20 @@ describe('what is kept', () => {
     expect(cluster.routes()).toEqual({ [BLOCK_A]: `${TOR} stale` });
   });
 
+  it('nor that there is no such route: what it withdraws is its own', () => {
+    const workload = '10.65.0.9';
+    const cluster = new Cluster(
+      ON,
+      passivePeer(TOR, { remoteAs: 65001 }),
+      passivePeer(workload, { remoteAs: 65002, leaf: true }),
+    );
+    cluster.back(TOR, { [BLOCK_A]: TOR });
+    cluster.back(workload, {});
+    cluster.cease(TOR);
+    cluster.received(cluster.up.get(workload)!, withdrawal([BLOCK_A]));
+    expect(cluster.routes()).toEqual({ [BLOCK_A]: `${TOR} stale` });
+  });
+
   it('what another peer tells is that peer’s, and is not kept twice', () => {
     const cluster = new Cluster(ON, passivePeer(R1), passivePeer(TOR, { remoteAs: 65001 }));
     cluster.back(R1, { [BLOCK_A]: A, [BLOCK_B]: B });
@@ -525,6 +539,22 @@ describe('with graceful restart', () => {
       cluster.up.set(R1, cluster.establish(R1));
       expect(cluster.routes()).toEqual(HELD);
     }
+  });
+
+  it('and others hear nothing of that as long as its restart time lasts', () => {
+    const cluster = new Cluster(ON, passivePeer(R1), passivePeer(TOR, { remoteAs: 65001 }));
+    cluster.back(R1, ALL);
+    cluster.back(TOR, {});
+    const told = () => [...cluster.told(cluster.up.get(TOR)!).keys()].sort();
+    for (let round = 0; round < 2; round++) {
+      cluster.disconnect(cluster.up.get(R1)!);
+      expect(told()).toEqual([BLOCK_A, BLOCK_B]);
+      cluster.up.set(R1, cluster.establish(R1));
+    }
+    cluster.disconnect(cluster.up.get(R1)!);
+    expect(told()).toEqual([BLOCK_A, BLOCK_B]);
+    cluster.live(61_000, TOR);
+    expect([told(), cluster.routes()]).toEqual([[], HELD]);
   });
 
   it('long-lived stale routes stay beyond their time', () => {
