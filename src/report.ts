@@ -99,6 +99,8 @@ export class Report {
         return this.log.error(`the kernel does not take a next hop: ${event.message}`, event);
       case 'fight':
         return this.log.error(`kernel route ${event.prefix}: ${event.message}`, event);
+      case 'objects-fight':
+        return this.log.error(`next-hop objects of the kernel: ${event.message}`, event);
       case 'next-hop':
         return this.log.debug(`next hop ${event.address}`, event);
       case 'news-lost':

@@ -266,6 +266,11 @@ export class Fib {
     return this.#fights.count(now);
   }
 
+  /** Is it one that routes of ours name, or are about to? */
+  hasObject(id: number): boolean {
+    return this.#sets.objects?.has(id) ?? false;
+  }
+
   /** Why the kernel does not take next hops. */
   refusedNextHops(): readonly string[] {
     return this.#sets.objects?.failures().map(({ message }) => message) ?? [];

@@ -23,6 +23,8 @@ export type FibLog =
   /** Routes name next hops of their own, one by one. */
   | { readonly event: 'no-next-hop-objects'; readonly reason: string }
   | { readonly event: 'fight'; readonly prefix: Prefix; readonly message: string }
+  /** Somebody takes next-hop objects away again and again. They are put back at once all the same: every route hangs on them. */
+  | { readonly event: 'objects-fight'; readonly message: string }
   /** Someone changed routes of ours, or an interface took them; they are put right. */
   | { readonly event: 'routes-corrected'; readonly routes: number }
   | { readonly event: 'news-lost' };

@@ -3,6 +3,7 @@
 
 import type { Kernel, ObjectChange } from '../kernel/kernel.ts';
 import type { Fib } from './fib.ts';
+import { Fights } from './fights.ts';
 import type { FibClock } from './timers.ts';
 
 export interface ObjectSyncOptions {
@@ -15,10 +16,14 @@ export interface ObjectSyncOptions {
 
 /** A change may need others: a group its members. No more than that in one turn. */
 const ROUNDS = 8;
+/** One `ip nexthop flush` is many removals, and counts once. */
+const ONE_FLUSH_MS = 1000;
 
 export class ObjectSync {
   readonly #options: ObjectSyncOptions;
   #refused = new Set<string>();
+  readonly #fights = new Fights();
+  #takenAt = Number.NEGATIVE_INFINITY;
   /** Carried out so far. */
   changes = 0;
 
@@ -51,6 +56,23 @@ export class ObjectSync {
     this.look(); // leftovers among them
     const others = this.#options.kernel.othersRoutes().flatMap(({ object }) => object ?? []);
     this.#apply(this.#options.fib.collectObjects(new Set(others)));
+  }
+
+  /**
+   * Somebody took some away.
+   * @param port  whose. @returns what to say, when that was once too often.
+   */
+  fight(port: number): string | undefined {
+    const now = this.#options.clock.now();
+    if (now - this.#takenAt < ONE_FLUSH_MS) return undefined;
+    this.#takenAt = now;
+    if (!this.#fights.repair('objects', now).begins) return undefined;
+    return `a program with netlink port ${port} (as a rule its process id: ps -p ${port}) removes or changes them again and again, and every route with them; they are put back each time. systemd-networkd: ManageForeignNextHops=no`;
+  }
+
+  /** 1 while somebody goes on. */
+  fights(): number {
+    return this.#fights.count(this.#options.clock.now());
   }
 
   #apply(changes: readonly ObjectChange[]): void {

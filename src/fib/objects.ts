@@ -244,6 +244,10 @@ export class NextHopObjects {
     return corrected;
   }
 
+  has(id: number): boolean {
+    return this.#byId.has(id);
+  }
+
   /** Where an object leads to. */
   nextHopsOf(id: number): readonly KernelNextHop[] {
     const shared = this.#byId.get(id);

@@ -194,7 +194,7 @@ export class FibSync {
 
   /** Prefixes that somebody takes away again and again. */
   get fights(): number {
-    return this.#fib.fights(this.#clock.now());
+    return this.#fib.fights(this.#clock.now()) + this.#objects.fights();
   }
 
   /** Why the kernel does not take next hops. */
@@ -245,7 +245,8 @@ export class FibSync {
     this.#fib.applied(batch, errors, this.#clock.now());
     this.#count(batch, errors);
     // An object may have gone with its interface, without a word.
-    if (errors.some(({ index }) => batch.via[index]!.object !== undefined)) this.#objects.look();
+    if (errors.some(({ index }) => batch.via[index]!.object !== undefined))
+      this.#corrected(this.#objects.look());
     // Routes of ours may have become, or ceased to be, a way to someone's next hop.
     if (this.#nextHops.leadSomewhere(batch)) this.#nextHops.resolveSoon();
   }
@@ -304,7 +305,7 @@ export class FibSync {
         this.#nextHops.resolveSoon();
         break;
       case 'objects':
-        this.#lookAtObjects();
+        this.#objectNews(event.id, event.by);
         break;
       case 'routes':
         this.#routeNews(event);
@@ -334,6 +335,12 @@ export class FibSync {
       this.#rescan.soon();
     }
     for (const fight of this.#fib.takeFights()) this.#onLog({ event: 'fight', ...fight });
+  }
+
+  #objectNews(id: number, by: number): void {
+    this.#lookAtObjects();
+    const message = by !== 0 && this.#fib.hasObject(id) ? this.#objects.fight(by) : undefined;
+    if (message !== undefined) this.#onLog({ event: 'objects-fight', message });
   }
 
   /** At once: what named a lost one does not forward. */

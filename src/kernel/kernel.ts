@@ -124,7 +124,7 @@ export type KernelEvent =
       readonly by: number;
     }
   /** Someone else changed a next-hop object. */
-  | { readonly type: 'objects'; readonly id: number }
+  | { readonly type: 'objects'; readonly id: number; readonly by: number }
   /** News was lost: look at everything again. */
   | { readonly type: 'overrun' };
 

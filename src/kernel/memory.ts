@@ -166,7 +166,11 @@ export class MemoryKernel implements Kernel {
   changeObjectsByOthers(...changes: readonly ObjectChange[]): void {
     this.#objects.apply(changes);
     for (const change of changes)
-      this.emit({ type: 'objects', id: change.type === 'put' ? change.object.id : change.id });
+      this.emit({
+        type: 'objects',
+        id: change.type === 'put' ? change.object.id : change.id,
+        by: OTHER_PORT,
+      });
   }
 
   /** Puts of these objects fail with that error; undefined: no longer. */

@@ -159,7 +159,15 @@ describe('what others do', () => {
     await until('all are back', () => routes().length === 1003 && routes('-6').length === 1);
     expect(log.some(({ event }) => event === 'routes-corrected')).toBe(true);
     await inStep();
-  });
+    for (let i = 0; i < 2; i++) {
+      const now = realClock.now();
+      await until('another second', () => realClock.now() - now > 1100);
+      namespace.ip('nexthop', 'flush');
+      await until('all are back', () => routes().length === 1003 && routes('-6').length === 1);
+    }
+    await until('it is told', () => log.some(({ event }) => event === 'objects-fight'));
+    expect([log.filter(({ event }) => event === 'objects-fight').length, sync.fights]).toEqual([1, 1]);
+  }, 20_000);
 
   it('a route that is removed three times a minute is put back twice at once, then later, and told once', async () => {
     start();

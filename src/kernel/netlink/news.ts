@@ -143,7 +143,7 @@ export class News {
           break;
         case RTM_NEXTHOP.NEW:
         case RTM_NEXTHOP.DELETE:
-          this.#emit({ type: 'objects', id: readObjectId(message) });
+          this.#emit({ type: 'objects', id: readObjectId(message), by: message.port });
           break;
       }
     }
