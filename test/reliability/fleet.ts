@@ -11,13 +11,12 @@ import { openRelay, type Relay } from '../../src/lab/relay.ts';
 import { deployLab } from '../support/deploy.ts';
 import { TestEtcdCluster } from '../support/etcd-cluster.ts';
 import { Host, polled } from './host.ts';
+import { FAMILIES, type Family } from './judge.ts';
 import type { FlowSpec, Window } from './prober.ts';
 import { entriesOf, type Place, placeOf, REFLECTORS, STORE, topologyFileOf } from './topology.ts';
 import { Traffic } from './traffic.ts';
 
 export const PROGRAM = resolve('dist/mesos-bgp.js');
-export const FAMILIES = ['IPv4', 'IPv6'] as const;
-export type Family = (typeof FAMILIES)[number];
 
 export interface FleetOptions {
   /** At least four: the reflectors, and two more. */

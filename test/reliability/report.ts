@@ -2,7 +2,7 @@
 
 import { cpus, release } from 'node:os';
 import { type Expectation, type Fault, PATHS, type Path } from './faults/fault.ts';
-import { FAMILIES, type Family } from './fleet.ts';
+import { FAMILIES, type Family } from './judge.ts';
 import type { Outcome } from './run.ts';
 import { HOLD_SECONDS, RESTART_SECONDS } from './topology.ts';
 

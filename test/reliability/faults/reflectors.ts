@@ -63,7 +63,7 @@ export const REFLECTOR_FAULTS: readonly Fault[] = [
   },
   {
     id: 'all-reflectors',
-    title: 'all reflectors killed, away for longer than the restart time',
+    title: `all reflectors killed, away for longer than the restart time (${SHORT_SECONDS} s here)`,
     design: FAIL_STATIC,
     at: (fleet) => fleet.reflectors,
     expect: NOTHING_NOTICED,
@@ -105,7 +105,7 @@ export const REFLECTOR_FAULTS: readonly Fault[] = [
   },
   {
     id: 'all-reflectors-and-etcd',
-    title: 'all of etcd killed, then all reflectors, away for longer than the restart time',
+    title: `all of etcd killed, then all reflectors, away for longer than the restart time (${SHORT_SECONDS} s here)`,
     design: FAIL_STATIC,
     full: true,
     at: (fleet) => fleet.reflectors,
