@@ -34,6 +34,7 @@ export class BestPath {
   private count = 0;
   private equal = new Int32Array(16);
   private equals = 0;
+  private unanswered = false;
 
   constructor(private readonly options: BestPathOptions) {}
 
@@ -52,6 +53,11 @@ export class BestPath {
     return (this.count === 0 ? NONE : this.paths[0]!) as PathId;
   }
 
+  /** After `decide`: of a next hop that would make another path usable nothing was said yet. */
+  get hasUnanswered(): boolean {
+    return this.unanswered;
+  }
+
   /** After `decide`: there are paths that equal the best one up to the interior cost. */
   get hasEquals(): boolean {
     return this.equals > 1;
@@ -68,9 +74,15 @@ export class BestPath {
   private collect(prefix: PrefixId): void {
     const { adjRibIn } = this.options;
     this.count = 0;
+    this.unanswered = false;
     for (let path = adjRibIn.first(prefix); path !== NONE; path = adjRibIn.nextFor(path)) {
       const accepted = adjRibIn.acceptedOf(path);
-      if (accepted === NONE || this.costOf(path, accepted as AttributesId) === undefined) continue;
+      if (accepted === NONE) continue;
+      if (this.costOf(path, accepted as AttributesId) === undefined) {
+        const nextHop = this.options.pool.nextHop(accepted as AttributesId) as NextHopId;
+        this.unanswered ||= !this.options.nextHops.isAnswered(nextHop);
+        continue;
+      }
       if (this.count === this.paths.length) this.grow();
       this.paths[this.count++] = path;
     }

@@ -78,6 +78,11 @@ export class LocRib {
   /** By the ids of their next hops, for as long as these are not given to others: one call of `decideTouched`. */
   private readonly equalCostSets = new Map<string, EqualCostSet>();
   private count = 0;
+  /**
+   * Their last usable path is gone, and another may be usable as soon as its next hop is answered, which decides them again. Until then, a
+   * moment, they stay as they are: a route that moves to a next hop which nobody knows yet is never away.
+   */
+  private readonly waiting = new Set<PrefixId>();
 
   constructor(private readonly options: LocRibOptions) {
     this.bestPath = new BestPath(options);
@@ -91,6 +96,11 @@ export class LocRib {
   /** Prefixes that wait for a decision. */
   get touchedSize(): number {
     return this.touched.size;
+  }
+
+  /** Prefixes whose best route may be one that no peer tells any more, until a next hop is answered. */
+  get waitingSize(): number {
+    return this.waiting.size;
   }
 
   touch(prefix: PrefixId): void {
@@ -151,15 +161,19 @@ export class LocRib {
   private losesAtOnce(prefix: PrefixId, peer: PeerIndex, set: AttributesId): boolean {
     const best = this.bestAttributes(prefix);
     if (best === NONE || peer === LOCAL || this.bestSource(prefix) === LOCAL) return false;
-    if (this.touched.has(prefix) || this.options.tellsPaths?.() === true) return false;
+    if (this.touched.has(prefix) || this.waiting.has(prefix) || this.options.tellsPaths?.() === true)
+      return false;
     return this.bestPath.isWorse(set, best as AttributesId);
   }
 
   private decide(prefix: PrefixId, changes: LocRibChanges): void {
-    changes.decided?.(prefix);
-    const holds = this.options.preferOldest?.() === true && this.bestAttributes(prefix) !== NONE;
+    const had = this.bestAttributes(prefix) !== NONE;
+    const holds = had && this.options.preferOldest?.() === true;
     const best = this.bestPath.decide(prefix, holds ? this.bestSource(prefix) : NONE);
-    const gone = best === NONE && this.bestAttributes(prefix) !== NONE;
+    const gone = best === NONE && had;
+    if (gone && this.bestPath.hasUnanswered) return void this.waiting.add(prefix);
+    this.waiting.delete(prefix);
+    changes.decided?.(prefix);
     this.store(prefix, best, changes);
     if (this.options.forwards?.() !== false) this.storeForwarding(prefix, best, changes);
     if (gone) this.options.prefixes.release(prefix); // now that everybody has been told

@@ -87,13 +87,14 @@ export class NextHops {
     if (--entry.uses === 0) this.changed.add(entry);
   }
 
-  /** @returns whether the answer changed; false also for a next hop that nobody uses (any more). */
+  /** @returns whether it is the first answer, or another one; false also for a next hop that nobody uses (any more). */
   tell(address: Address, cost: number | undefined): boolean {
     const entry = this.byAddress.get(address);
     if (entry === undefined) return false;
-    if (!entry.answered) this.waiting--;
+    const first = !entry.answered;
+    if (first) this.waiting--;
+    if (!first && entry.cost === cost) return false;
     entry.answered = true;
-    if (entry.cost === cost) return false;
     entry.cost = cost;
     return true;
   }
@@ -118,6 +119,11 @@ export class NextHops {
 
   costOf(id: NextHopId): number | undefined {
     return this.entries[id]!.cost;
+  }
+
+  /** Something was said of it, be it that it does not resolve. */
+  isAnswered(id: NextHopId): boolean {
+    return this.entries[id]!.answered;
   }
 
   addressOf(id: NextHopId): Address {

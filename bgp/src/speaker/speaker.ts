@@ -220,7 +220,8 @@ export class Speaker extends Membership {
 
   private flush(): void {
     for (const family of FAMILIES) this.routing[family].flush();
-    if (this.hasBacklog) return; // prefixes that wait for a decision may still name a peer that is gone
+    // Prefixes that wait for a decision may still name a peer that is gone.
+    if (this.hasBacklog || FAMILIES.some((family) => this.routing[family].locRib.waitingSize > 0)) return;
     this.reuseIndexes();
   }
 

@@ -48,6 +48,63 @@ describe('routes of peers', () => {
     expect(bench.routes()).toEqual({});
   });
 
+  describe('that move to a next hop of which the kernel has said nothing yet', () => {
+    const NEW = '10.0.0.9';
+    const moved = () => {
+      const { bench, connections } = up([passivePeer(A), passivePeer(B)]);
+      const [a, b] = [connections[0]!, connections[1]!];
+      bench.received(a, announcement(['10.65.2.0/24'], via(A)));
+      bench.clear();
+      bench.answers = false;
+      bench.received(a, announcement(['10.65.2.0/24'], via(NEW)));
+      const answer = (cost: number | undefined) =>
+        bench.tell({ type: 'NextHop', address: address(NEW), cost });
+      return { bench, a, b, answer };
+    };
+
+    it('stay as they were until it is answered, and move then', () => {
+      const { bench, answer } = moved();
+      expect([bench.routes(), bench.unforwarded]).toEqual([{ '10.65.2.0/24': A }, []]);
+      answer(0);
+      expect([bench.routes(), bench.unforwarded]).toEqual([{ '10.65.2.0/24': NEW }, []]);
+    });
+
+    it('are gone when it does not resolve', () => {
+      const { bench, answer } = moved();
+      answer(undefined);
+      expect([bench.routes(), bench.speaker.counts().routes.ipv4.prefixes]).toEqual([{}, 0]);
+    });
+
+    it('are gone when they are withdrawn before', () => {
+      const { bench, a, answer } = moved();
+      bench.received(a, withdrawal(['10.65.2.0/24']));
+      expect(bench.routes()).toEqual({});
+      answer(0);
+      expect(bench.routes()).toEqual({});
+    });
+
+    it('yield at once to what another peer tells, however much worse than before', () => {
+      const { bench, b, answer } = moved();
+      bench.answers = true;
+      bench.received(b, announcement(['10.65.2.0/24'], via(B, { localPref: 1 })));
+      expect([bench.routes(), bench.unforwarded]).toEqual([{ '10.65.2.0/24': B }, []]);
+      answer(0);
+      expect(bench.routes()).toEqual({ '10.65.2.0/24': NEW });
+    });
+
+    it('are not taken for those of a peer that comes later', () => {
+      const { bench, answer } = moved();
+      bench.tell({ type: 'RemovePeer', peer: id(B) });
+      bench.tell({ type: 'AddPeer', config: passivePeer(C) });
+      const c = bench.establish(C);
+      answer(0);
+      expect(bench.routes()).toEqual({ '10.65.2.0/24': NEW });
+      bench.answers = true;
+      bench.received(c, announcement(['10.65.3.0/24'], via(A)));
+      expect(bench.routes()).toEqual({ '10.65.2.0/24': NEW, '10.65.3.0/24': A });
+    });
+  });
+
   it('withdrawn and announced again in one turn keep their next hop', () => {
     const { bench, connections } = up([passivePeer(A)]);
     bench.received(connections[0]!, announcement(['10.65.2.0/24'], via(A)));
