@@ -119,8 +119,8 @@ const faultOf = (change: Change): Fault => ({
   },
 });
 
-/** Sessions that come anew are up, and their routes with all hosts, within this. */
-const SESSIONS_MS = 1_000;
+/** Sessions that come anew are up at the first attempt as a rule, and after the connect-retry time (5 s) at most. */
+const SESSIONS_MS = 6_000;
 
 /** Another address of the same segment. */
 const moved = (host: Host): string => `10.0.0.${host.place.number + 100}`;
