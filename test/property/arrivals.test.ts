@@ -69,10 +69,12 @@ it('ends with the route that all steps pick, and leaves a decision out where it 
         nextHops.retain(address('10.9.0.1'));
         nextHops.retain(CHANGING);
         nextHops.tell(address('10.9.0.1'), 0);
+        let cost: number | undefined;
         for (const op of operations) {
           if (op.type === 'decide') decideAll();
           else if (op.type === 'resolve') {
-            if (nextHops.tell(CHANGING, op.cost)) locRib.touch(at);
+            cost = op.cost;
+            if (nextHops.tell(CHANGING, cost)) locRib.touch(at);
           } else {
             const peer = op.peer as PeerIndex;
             const found = adjRibIn.find(at, peer, op.pathId);
@@ -100,6 +102,7 @@ it('ends with the route that all steps pick, and leaves a decision out where it 
             if (before === 0 && locRib.touchedSize === 0) spared++;
           }
         }
+        if (nextHops.tell(CHANGING, cost)) locRib.touch(at); // answered at last
         decideAll();
         const winner = locRib.explain(at)?.best;
         const best = winner === undefined ? NONE : adjRibIn.acceptedOf(winner.path as PathId);
