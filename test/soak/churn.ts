@@ -27,6 +27,8 @@ const BLOCKS = 24;
 /** And as many a host and family at most. */
 const BLOCKS_OF_HOST = 6;
 const ADDRESSES_OF_BLOCK = 64;
+/** At most so many a host, so that tables do not grow with the length of a run. */
+const BORROWED_OF_HOST = 8;
 const FILTER = 'churn';
 
 interface Block {
@@ -117,7 +119,8 @@ export class Churn {
   async borrow(): Promise<boolean> {
     const block = this.someBlock();
     const host = this.random.pick(this.hosts);
-    if (block === undefined) return false;
+    if (block === undefined || (await workloadsOf(this.cluster, host)).length >= BORROWED_OF_HOST)
+      return false;
     const address = addressOf(block.cidr, this.random.between(1, ADDRESSES_OF_BLOCK - 2));
     const taken = await Promise.all(this.hosts.map((each) => workloadsOf(this.cluster, each)));
     if (taken.flat().includes(address)) return false;

@@ -16,9 +16,9 @@ export interface Checkpoint {
 
 /** What may leak, and how much growth is too much: about what an hour of one object a second would take. */
 export const LIMITS = {
-  residentMib: { growth: 6, share: 0.06, warmUpSeconds: 600 },
-  privateMib: { growth: 4, share: 0.08, warmUpSeconds: 600 },
-  heapMib: { growth: 2, share: 0.15, warmUpSeconds: 600 },
+  residentMib: { growth: 6, share: 0.06, warmUpSeconds: 1_800 },
+  privateMib: { growth: 4, share: 0.08, warmUpSeconds: 1_800 },
+  heapMib: { growth: 2, share: 0.15, warmUpSeconds: 1_800 },
   files: { growth: 3, share: 0.05, warmUpSeconds: 120 },
   timers: { growth: 3, share: 0.05, warmUpSeconds: 120 },
   handles: { growth: 3, share: 0.05, warmUpSeconds: 120 },
