@@ -81,7 +81,8 @@ async function main(): Promise<number> {
   return outcomes.some(({ failures }) => failures.length > 0) ? EXIT_FAILED : 0;
 }
 
-process.exitCode = await main().catch((error: Error) => {
+const code = await main().catch((error: Error) => {
   console.error(error.message);
   return EXIT_FAILED;
 });
+process.exit(code); // a fault that Ctrl-C ended still waits for a fleet that is gone
