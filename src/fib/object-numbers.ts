@@ -34,15 +34,12 @@ export class ObjectNumbers {
   }
 
   /**
-   * An object that is left of an earlier run, for one that needs a number: best the one that its routes name, else one that is the same.
+   * An object that is left of an earlier run, for one that needs a number: one that is the same, best the one that its routes name. One that
+   * is not is left as it is: other routes name it that nobody has told yet, and it is theirs to say where they lead.
    * @param hint  the number that its routes name. @param fits  whether one is the same.
    */
-  claim(
-    hint: number,
-    kind: 'single' | 'group',
-    fits: (object: NextHopObject) => boolean,
-  ): NextHopObject | undefined {
-    const claimed = this.#find(hint, kind, fits);
+  claim(hint: number, fits: (object: NextHopObject) => boolean): NextHopObject | undefined {
+    const claimed = this.#find(hint, fits);
     if (claimed !== undefined) this.unclaimed.delete(claimed.id);
     return claimed;
   }
@@ -54,16 +51,11 @@ export class ObjectNumbers {
     return this.#next;
   }
 
-  #find(
-    hint: number,
-    kind: 'single' | 'group',
-    fits: (object: NextHopObject) => boolean,
-  ): NextHopObject | undefined {
+  #find(hint: number, fits: (object: NextHopObject) => boolean): NextHopObject | undefined {
     const hinted = this.unclaimed.get(hint);
     if (hinted !== undefined && fits(hinted)) return hinted;
     for (const object of this.unclaimed.values()) if (fits(object)) return object;
-    // The next hop is reached another way than in the earlier run: its routes follow with one message.
-    return (hinted?.hop !== undefined) === (kind === 'single') ? hinted : undefined;
+    return undefined;
   }
 }
 

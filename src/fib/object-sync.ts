@@ -19,6 +19,9 @@ const ROUNDS = 8;
 /** One `ip nexthop flush` is many removals, and counts once. */
 const ONE_FLUSH_MS = 1000;
 
+/** Lists in a row that others may disturb. */
+const TRIES = 3;
+
 export class ObjectSync {
   readonly #options: ObjectSyncOptions;
   #refused = new Set<string>();
@@ -43,17 +46,22 @@ export class ObjectSync {
     this.#refused = refused;
   }
 
-  /** Looks at what is really there. @returns how much was not as we thought. */
-  look(): number {
+  /** Looks at what is really there. @returns how much was not as we thought; undefined: no list was whole. */
+  look(): number | undefined {
     const { objects } = this.#options.kernel;
-    return typeof objects === 'string' ? 0 : this.#options.fib.foundObjects(objects.list());
+    if (typeof objects === 'string') return 0;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const list = objects.list();
+      if (list !== undefined) return this.#options.fib.foundObjects(list);
+    }
+    return undefined;
   }
 
   /** Removes what no route names. */
   collect(): void {
     const { objects } = this.#options.kernel;
     if (typeof objects === 'string') return;
-    this.look(); // leftovers among them
+    if (this.look() === undefined) return; // leftovers are among them
     const others = this.#options.kernel.othersRoutes().flatMap(({ object }) => object ?? []);
     this.#apply(this.#options.fib.collectObjects(new Set(others)));
   }

@@ -308,7 +308,7 @@ export class NextHopObjects {
       shared.kind === 'single'
         ? hop !== undefined && sameNextHop(hop, shared.wanted!)
         : members !== undefined && sameMembers(members, this.#membersOf(shared));
-    const claimed = this.#numbers.claim(shared.hint, shared.kind, fits);
+    const claimed = this.#numbers.claim(shared.hint, fits);
     shared.id = claimed?.id ?? this.#numbers.fresh((id) => this.#byId.has(id));
     this.#byId.set(shared.id, shared);
     if (claimed === undefined) return;

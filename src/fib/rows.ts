@@ -6,7 +6,7 @@
 //   have        Int32[row]     target of the route that is there + 1; 0: none
 //   haveMetric  Uint32[row]    of that route
 //   flags       Uint8[row]     ADOPTED, PENDING, HELD
-//   touched     Uint32[row]    rescan during which we changed it: what that says of it is out of date
+//   touched     Uint32[row]    rescan during which we changed or lost it: what that says of it is out of date
 //   seen        Uint32[row]    rescan that found `have` there
 //   others      Map            further routes of ours with other metrics: few, while a route moves from one to another
 //   failures    Map            rows that the kernel refused, or that somebody fights over; `waiting`: until they are tried again
@@ -165,13 +165,13 @@ export class RouteRows {
     for (const target of gone) without[target + 1] = 1;
     for (let row = 0; row < this.#want.length; row++) {
       const lost = without[this.#have[row]!] === 1;
-      if (lost) this.#setPresent(row as PrefixId, this.#haveMetric[row]!, NO_TARGET);
+      if (lost) this.lost(row as PrefixId, this.#haveMetric[row]!);
       if (lost || wants[this.#want[row]!] === 1) this.due(row as PrefixId);
     }
     for (const [row, others] of [...this.#others])
       for (const { target, metric } of others)
         if (gone.has(target)) {
-          this.#setPresent(row, metric, NO_TARGET);
+          this.lost(row, metric);
           this.due(row);
         }
   }
@@ -249,6 +249,7 @@ export class RouteRows {
   /** It is gone. @returns false when it was not known to be there. */
   lost(row: PrefixId, metric: number): boolean {
     if (this.#targetAt(row, metric) === NO_TARGET) return false;
+    this.#touched[row] = this.#rescan;
     this.#setPresent(row, metric, NO_TARGET);
     return true;
   }
@@ -257,7 +258,7 @@ export class RouteRows {
     this.#rescan++;
   }
 
-  /** We changed it since the list was begun. */
+  /** We changed it, or it was lost, since the list was begun. */
   isTouched(row: PrefixId): boolean {
     return row < this.#touched.length && this.#touched[row] === this.#rescan;
   }

@@ -90,7 +90,7 @@ export class FibSync {
       ...common,
       onBegin: () => {
         this.#counters.rescans++;
-        this.#corrected(this.#objects.look());
+        this.#look();
       },
       onEnd: (corrected) => {
         this.#corrected(corrected);
@@ -104,7 +104,7 @@ export class FibSync {
     this.#kernel.watch((event) => this.#news(event));
     if (typeof this.#kernel.objects === 'string')
       this.#onLog({ event: 'no-next-hop-objects', reason: this.#kernel.objects });
-    this.#objects.look();
+    this.#look();
     for (const list of this.#kernel.scan()) {
       this.#fib.adopt(list);
       for (let at = 0; at < list.size; at++)
@@ -245,8 +245,7 @@ export class FibSync {
     this.#fib.applied(batch, errors, this.#clock.now());
     this.#count(batch, errors);
     // An object may have gone with its interface, without a word.
-    if (errors.some(({ index }) => batch.via[index]!.object !== undefined))
-      this.#corrected(this.#objects.look());
+    if (errors.some(({ index }) => batch.via[index]!.object !== undefined)) this.#look();
     // Routes of ours may have become, or ceased to be, a way to someone's next hop.
     if (this.#nextHops.leadSomewhere(batch)) this.#nextHops.resolveSoon();
   }
@@ -343,10 +342,17 @@ export class FibSync {
     if (message !== undefined) this.#onLog({ event: 'objects-fight', message });
   }
 
+  /** A list that others disturbed is asked for again soon; nothing is believed of it. */
+  #look(): void {
+    const corrected = this.#objects.look();
+    if (corrected === undefined) this.#timers.soon('objects-again', () => this.#lookAtObjects());
+    else this.#corrected(corrected);
+  }
+
   /** At once: what named a lost one does not forward. */
   #lookAtObjects(): void {
     this.#timers.after('objects', 0, () => {
-      this.#corrected(this.#objects.look());
+      this.#look();
       this.#fib.retry(NEVER);
       this.#pump();
     });

@@ -78,8 +78,8 @@ export type ObjectChange =
   | { readonly type: 'remove'; readonly id: number };
 
 export interface ObjectKernel {
-  /** All programs' objects. */
-  list(): readonly NextHopObject[];
+  /** All programs' objects; undefined: the list was not whole, as where they change meanwhile. */
+  list(): readonly NextHopObject[] | undefined;
   /** In order. @returns an error or undefined for each. */
   apply(changes: readonly ObjectChange[]): readonly (KernelError | undefined)[];
 }

@@ -173,6 +173,11 @@ export class MemoryKernel implements Kernel {
       });
   }
 
+  /** The next lists of objects are not whole. */
+  set objectListHasHoles(holes: boolean) {
+    this.#objects.hasHoles = holes;
+  }
+
   /** Puts of these objects fail with that error; undefined: no longer. */
   setFailingObjects(fails: ((object: NextHopObject) => string | undefined) | undefined): void {
     this.#objects.fails = fails;
@@ -244,12 +249,13 @@ const OTHER_PORT = 4711;
 /** Next-hop objects, and what the kernel does to routes and groups when one goes. */
 class MemoryObjects implements ObjectKernel {
   readonly #byId = new Map<number, NextHopObject>();
+  hasHoles = false;
   fails: ((object: NextHopObject) => string | undefined) | undefined;
 
   constructor(private readonly routes: RouteTable) {}
 
-  list(): readonly NextHopObject[] {
-    return [...this.#byId.values()];
+  list(): readonly NextHopObject[] | undefined {
+    return this.hasHoles ? undefined : [...this.#byId.values()];
   }
 
   has(id: number): boolean {
@@ -278,7 +284,7 @@ class MemoryObjects implements ObjectKernel {
   }
 
   dropInterface(name: string): void {
-    for (const { id, hop } of this.list()) if (hop?.interface === name) this.#remove(id);
+    for (const { id, hop } of [...this.#byId.values()]) if (hop?.interface === name) this.#remove(id);
   }
 
   #put({
@@ -300,7 +306,7 @@ class MemoryObjects implements ObjectKernel {
   #remove(id: number): void {
     if (!this.#byId.delete(id)) return;
     for (const route of [...this.routes.values()]) if (route.object === id) this.routes.remove(route);
-    for (const group of this.list()) {
+    for (const group of [...this.#byId.values()]) {
       const members = group.members?.filter((member) => member.id !== id);
       if (members === undefined || members.length === group.members!.length) continue;
       if (members.length === 0) this.#remove(group.id);

@@ -88,7 +88,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('sweep' as const) }),
 );
 
-const objectsOf = (kernel: MemoryKernel) => (typeof kernel.objects === 'string' ? [] : kernel.objects.list());
+const objectsOf = (kernel: MemoryKernel) =>
+  typeof kernel.objects === 'string' ? [] : kernel.objects.list()!;
 
 const news = () => new Promise((resolve) => setImmediate(resolve));
 const unreachable: NextHopResolution = { reachable: false, reason: 'no route' };

@@ -32,13 +32,15 @@ export class NetlinkObjects implements ObjectKernel {
     return `this kernel has no next-hop objects (${name}: ${message}; Linux 5.3 has)`;
   }
 
-  list(): readonly NextHopObject[] {
+  list(): readonly NextHopObject[] | undefined {
     this.drain();
     const objects: NextHopObject[] = [];
-    for (const some of readList(this.netns, writeObjectDump))
-      for (const message of some)
+    const list = readList(this.netns, writeObjectDump);
+    let step = list.next();
+    for (; !step.done; step = list.next())
+      for (const message of step.value)
         if (message.type === RTM_NEXTHOP.NEW) objects.push(readObject(message, this.interfaces));
-    return objects;
+    return step.value === true ? objects : undefined;
   }
 
   apply(changes: readonly ObjectChange[]): readonly (KernelError | undefined)[] {
