@@ -62,13 +62,16 @@ export class HeldRoutes {
       if (which === 'stale' && !adjRibIn.isStale(path)) return;
       if (this.isConfirmed(path, check) && !this.isToldByAnother(path)) this.mark(path);
     });
+    this.options.origins.forget(); // sets of those that are not held go, and their numbers are given out again
     return this.of(peer);
   }
 
   /** Who holds what is another: what is not confirmed any more goes. @returns how many. */
   review(check: OriginCheck): number {
     if (this.total === 0) return 0;
-    return this.dropWhere((path) => !this.isConfirmed(path, check));
+    const dropped = this.dropWhere((path) => !this.isConfirmed(path, check));
+    this.options.origins.forget();
+    return dropped;
   }
 
   /** @returns how many. */

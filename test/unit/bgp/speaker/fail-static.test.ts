@@ -284,6 +284,24 @@ describe('what is kept', () => {
   });
 });
 
+describe('what is told afterwards', () => {
+  it('is judged by itself, whatever was asked of a route that went', () => {
+    const cluster = new Cluster(
+      { failStatic: true, originCheck: holders({ enforce: true }) },
+      passivePeer(R1),
+      passivePeer(TOR, { remoteAs: 65001 }),
+    );
+    cluster.back(R1, { [BLOCK_A]: A, '10.65.9.0/26': B }); // the second is nobody’s block
+    cluster.back(TOR, {});
+    cluster.cease(R1);
+    expect(cluster.routes()).toEqual({ [BLOCK_A]: `${A} stale` });
+    cluster.up.set(R1, cluster.establish(R1));
+    const wrong = announcement([BLOCK_B], via(A, { multiExitDisc: 7 }));
+    cluster.received(cluster.up.get(R1)!, wrong);
+    expect(cluster.routes()).toEqual({ [BLOCK_A]: `${A} stale` });
+  });
+});
+
 describe('a mesh', () => {
   const mesh = () => {
     const cluster = new Cluster(ON, passivePeer(A), passivePeer(B));
