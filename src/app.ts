@@ -107,6 +107,7 @@ class Daemon {
         onNextHop,
         onLog: (event) => this.report.fib(event),
         onOthersRoutes: () => this.desired && this.tellSpeaker(this.desired),
+        onLinkUp: () => this.loop.feed({ type: 'LinkUp' }),
       });
     this.plane = this.fib === undefined ? new NoPlane(onNextHop) : new KernelPlane(this.fib);
     this.tcp = new Tcp(

@@ -25,6 +25,8 @@ export interface FibSyncOptions {
   readonly onLog: (event: FibLog) => void;
   /** Routes of other programs may have changed; told once for changes that come together. */
   readonly onOthersRoutes?: (() => void) | undefined;
+  /** An interface that routes of ours went through is up, or has an address, again; told once for news that comes together. */
+  readonly onLinkUp?: (() => void) | undefined;
 }
 
 /** Prefixes that the kernel is told of at once: well under a millisecond. */
@@ -39,6 +41,7 @@ export class FibSync {
   readonly #kernel: Kernel;
   readonly #clock: FibClock;
   readonly #onOthersRoutes: (() => void) | undefined;
+  readonly #onLinkUp: (() => void) | undefined;
   readonly #onLog: FibSyncOptions['onLog'];
   readonly #fib: Fib;
   readonly #objects: ObjectSync;
@@ -70,6 +73,7 @@ export class FibSync {
     this.#clock = options.clock;
     this.#onLog = options.onLog;
     this.#onOthersRoutes = options.onOthersRoutes;
+    this.#onLinkUp = options.onLinkUp;
     this.#timers = new Timers(options.clock);
     this.#fib = new Fib(typeof options.kernel.objects !== 'string');
     this.#objects = new ObjectSync({
@@ -297,9 +301,11 @@ export class FibSync {
         this.#nextHops.resolveSoon();
         // IPv4 routes go with their interface, and objects with its carrier, and nobody says so.
         if (this.#interfaces.has(event.interface)) this.#lookAtObjects();
-        if (!event.up && this.#interfaces.has(event.interface)) this.#rescan.soon();
+        if (event.up) this.#linkUp(event.interface);
+        else if (this.#interfaces.has(event.interface)) this.#rescan.soon();
         break;
       case 'addresses':
+        this.#linkUp(event.interface);
         this.#retryAllSoon();
         this.#nextHops.resolveSoon();
         break;
@@ -356,6 +362,11 @@ export class FibSync {
       this.#fib.retry(NEVER);
       this.#pump();
     });
+  }
+
+  #linkUp(name: string): void {
+    if (this.#onLinkUp !== undefined && this.#interfaces.has(name))
+      this.#timers.soon('link-up', this.#onLinkUp);
   }
 
   #tellOthersSoon(): void {

@@ -97,6 +97,23 @@ export function sessionDeadline(session: Session): Millis {
   }
 }
 
+/**
+ * What waits to connect again does so at `at`, and not later. How often it has failed stays, so that the next wait is as long as it
+ * would have been. What waits for an operator, or for the peer, goes on waiting.
+ */
+export function hastened(session: Session, at: Millis): Session {
+  const sooner = (due: Millis) => due !== NEVER && due > at;
+  switch (session.state) {
+    case 'Idle':
+      return sooner(session.startAt) ? { ...session, startAt: at } : session;
+    case 'Connect':
+    case 'Active':
+      return sooner(session.connectRetryAt) ? { ...session, connectRetryAt: at } : session;
+    default:
+      return session;
+  }
+}
+
 /** The timer event that is due at `now`, the one with the earliest deadline. */
 export function dueEvent(session: Session, now: Millis): Event | undefined {
   if (sessionDeadline(session) > now) return undefined;

@@ -158,6 +158,8 @@ export type Input =
   | { readonly type: 'Sending'; readonly connection: ConnectionId; readonly waiting: boolean }
   /** A deadline may have passed. */
   | { readonly type: 'Tick' }
+  /** An interface that leads to peers is up, or has an address, again: who waits to connect need not wait any longer. */
+  | { readonly type: 'LinkUp' }
   /** What the kernel says of a next hop: its interior cost, or undefined when it does not resolve (RFC 4271 §9.1.2.1). */
   | {
       readonly type: 'NextHop';

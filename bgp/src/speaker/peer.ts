@@ -6,7 +6,7 @@ import { FAMILY, type Family } from '../net/family.ts';
 import { type Millis, NEVER } from '../net/time.ts';
 import type { End } from '../session/action.ts';
 import { type Event, errorEvent, notificationEvent } from '../session/event.ts';
-import { dueEvent, incomingSession, newSession, sessionDeadline, step } from '../session/fsm.ts';
+import { dueEvent, hastened, incomingSession, newSession, sessionDeadline, step } from '../session/fsm.ts';
 import { type Negotiated, negotiate } from '../session/negotiate.ts';
 import { CEASE, MESSAGE_TYPE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
 import type { Frame } from '../wire/framer.ts';
@@ -28,6 +28,9 @@ const SEND_HOLD_MS = 480_000;
  */
 const REFUSED_AFTER_ERROR_MS = 500;
 const ERRORS_FORGIVEN = 3;
+
+/** Attempts of many peers that become possible at the same moment are spread over this time. */
+const SOON_MS = 1000;
 
 /** Behind an OPEN that waits to be answered there is a KEEPALIVE and perhaps a NOTIFICATION: far less. */
 const UNDECIDED_OCTETS = 64 * 1024;
@@ -234,6 +237,14 @@ export class Peer extends PeerLines {
     this.detach(line);
     this.happen(line, { type: 'TcpConnectionFails', reason }, now);
     this.decide(now);
+  }
+
+  /** A link is back: who is not connected tries within a second, whatever the damping says. */
+  hasten(now: Millis): void {
+    const line = this.primary;
+    const waitsForOpen = line.session.state === 'Active' && line.connection !== undefined;
+    if (this.config.passive || now < this.shutUntil || waitsForOpen) return;
+    line.session = hastened(line.session, now + SOON_MS * this.host.random());
   }
 
   /** Ends every connection and starts again at `restartAt`, or with NEVER not at all. Nothing sent: this end restarts (RFC 4724 §4.1). */

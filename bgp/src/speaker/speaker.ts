@@ -16,7 +16,12 @@ import { Membership } from './membership.ts';
 import type { Output } from './output.ts';
 import type { ForwardingVisitor } from './routing.ts';
 
+/** A link that comes and goes does not take the damping of attempts away. */
+const HASTEN_EVERY_MS = 5000;
+
 export class Speaker extends Membership {
+  private hastenedAt: Millis = Number.NEGATIVE_INFINITY;
+
   // ── the machine ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param now  must not go back. */
@@ -59,6 +64,8 @@ export class Speaker extends Membership {
         return this.tick(now);
       case 'NextHop':
         return this.nextHopTold(input.address, input.cost, input.interface);
+      case 'LinkUp':
+        return this.linkUp(now);
       case 'Clear':
         return this.clear(input, now);
       case 'Stop':
@@ -166,6 +173,15 @@ export class Speaker extends Membership {
     for (const family of FAMILIES) this.routing[family].nextHopChanged(address);
   }
 
+  private linkUp(now: Millis): void {
+    if (now - this.hastenedAt < HASTEN_EVERY_MS) return;
+    this.hastenedAt = now;
+    for (const member of this.members.values()) {
+      member.peer.hasten(now);
+      this.deadlines.touch(member);
+    }
+  }
+
   private tick(now: Millis): void {
     for (const member of this.deadlines.takeDue(now)) {
       if (member.peer.deadline() <= now) member.peer.tick(now);
@@ -247,6 +263,7 @@ const OF_CONNECTIONS: ReadonlySet<Input['type']> = new Set([
   'Disconnected',
   'Sending',
   'Tick',
+  'LinkUp',
 ]);
 
 const familyOfRoute = (prefix: Prefix): Family => (prefix.includes(':') ? 'ipv6' : 'ipv4');

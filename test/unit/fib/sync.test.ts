@@ -42,6 +42,8 @@ interface Fixture {
   readonly sync: FibSync;
   readonly costs: [Address, number | undefined][];
   readonly log: FibLog[];
+  /** How often it was told that a link is back. */
+  readonly linkUps: () => number;
 }
 
 /** eth0 with 10.0.0.0/24 on the link. */
@@ -51,13 +53,15 @@ function fixture(): Fixture {
   const clock = new FakeClock();
   const costs: [Address, number | undefined][] = [];
   const log: FibLog[] = [];
+  let linkUps = 0;
   const sync = new FibSync({
     kernel,
     clock,
     onNextHop: (nextHop, cost) => costs.push([nextHop, cost]),
     onLog: (event) => event.event !== 'no-next-hop-objects' && log.push(event),
+    onLinkUp: () => void linkUps++,
   });
-  return { kernel, clock, sync, costs, log };
+  return { kernel, clock, sync, costs, log, linkUps: () => linkUps };
 }
 
 /** Lets the kernel's news arrive (it comes in a later turn). */
@@ -194,6 +198,23 @@ describe('FibSync', () => {
     await news();
     clock.advance(50);
     expect(prefixes(kernel)).toEqual([P]);
+  });
+
+  it('tells that a link is back which routes went through, once for news that comes together', async () => {
+    const { kernel, clock, sync, linkUps } = fixture();
+    sync.start();
+    sync.want(P, to(A));
+    clock.run();
+    kernel.emit({ type: 'links', interface: 'eth0', up: false });
+    kernel.emit({ type: 'links', interface: 'cali1', up: true });
+    await news();
+    clock.advance(1000);
+    expect(linkUps()).toBe(0);
+    kernel.emit({ type: 'links', interface: 'eth0', up: true });
+    kernel.emit({ type: 'addresses', interface: 'eth0' });
+    await news();
+    clock.advance(1000);
+    expect(linkUps()).toBe(1);
   });
 
   it('installs beside another program’s route once that is gone', async () => {
