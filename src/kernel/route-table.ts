@@ -32,11 +32,7 @@ class FamilyTable {
 }
 
 export class RouteTable {
-  #families = { ipv4: new FamilyTable('ipv4'), ipv6: new FamilyTable('ipv6') };
-
-  clear(): void {
-    this.#families = { ipv4: new FamilyTable('ipv4'), ipv6: new FamilyTable('ipv6') };
-  }
+  readonly #families = { ipv4: new FamilyTable('ipv4'), ipv6: new FamilyTable('ipv6') };
 
   add(route: KernelRoute): void {
     const { prefixes, routes } = this.#families[familyOfPrefix(route.prefix)];

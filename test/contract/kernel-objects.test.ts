@@ -236,6 +236,19 @@ describe('what others do', () => {
   });
 });
 
+describe('routes of other programs', () => {
+  it('are known as they were when they cannot be listed anew, for want of descriptors, say', async () => {
+    start();
+    const known = () => kernel.othersRoutes().map((each) => each.prefix);
+    expect(known()).toContain('10.0.0.0/24');
+    namespace.ip('link', 'set', 'eth1', 'down');
+    namespace.ip('link', 'set', 'eth1', 'name', 'eth9'); // all are to be listed again
+    namespace.remove(); // it lives on in its sockets, and no other one can be opened in it
+    await until('the interface is gone', () => !known().includes(prefix('10.1.0.0/24')));
+    expect(known()).toContain('10.0.0.0/24');
+  });
+});
+
 describe('the next run', () => {
   const watched = () => [routes(), routes('-6'), objects()];
   const wantAll = () => {

@@ -2,7 +2,7 @@
 // news for whoever listens. A filter in the kernel leaves out what our own requests cause. News is read by the event loop,
 // and drained before every batch and lookup, so that what other programs did is known up to that moment.
 
-import { type Address, FAMILIES } from 'bgp-utils';
+import { type Address, FAMILIES, type Family } from 'bgp-utils';
 import { readDatagrams } from '../../sys/datagrams.ts';
 import { ERRNO, isSystemError, MSG, recv } from '../../sys/libc.ts';
 import { type KernelEvent, type KernelRoute, PROTOCOL_BGP } from '../kernel.ts';
@@ -15,6 +15,9 @@ import { openSocket, RECEIVE_OCTETS, readList } from './socket.ts';
 
 /** RTNLGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE, NEXTHOP as the bits of sockaddr_nl. */
 const NEWS_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400 | 0x80000000;
+
+/** Lists in a row that others may disturb. */
+const LIST_TRIES = 3;
 
 export interface NewsOptions {
   readonly netns: string | undefined;
@@ -36,9 +39,11 @@ export class News {
     name: (index) => this.#names.get(index),
   };
   /** What others have in the main table. */
-  readonly #others = new RouteTable();
+  #others = new RouteTable();
   /** News was lost or is ambiguous: list them again before they are needed. */
   #othersStale = true;
+  /** They were listed whole at some time. */
+  #listed = false;
   #listener: ((event: KernelEvent) => void) | undefined;
   #events: KernelEvent[] = [];
   #delivery: NodeJS.Immediate | undefined;
@@ -104,21 +109,32 @@ export class News {
       for (const message of some) if (message.type === RTM_LINK.NEW) this.#linkChanged(message);
   }
 
+  /** Of a list that is not whole nothing is believed, as long as an earlier one is there: what it leaves out may well be there. */
   #listOthers(): void {
-    this.#others.clear();
-    this.#othersStale = false;
-    for (const family of FAMILIES) {
-      const list = readList(this.#options.netns, (writer, sequence) =>
-        writeRouteDump(writer, family, 0, sequence),
-      );
-      for (const some of list) {
-        for (const message of some) {
-          if (message.type !== RTM_ROUTE.NEW || routeProtocol(message) === PROTOCOL_BGP) continue;
-          const route = readRoute(message, this.interfaces);
-          if (route !== undefined && !route.local && route.tos === 0) this.#others.add(plain(route));
-        }
+    for (let tries = 0; tries < LIST_TRIES; tries++) {
+      const table = new RouteTable();
+      const whole = FAMILIES.map((family) => this.#readOthers(family, table)).every(Boolean);
+      if (whole || !this.#listed) this.#others = table;
+      this.#listed ||= whole;
+      this.#othersStale = !whole;
+      if (whole) return;
+    }
+  }
+
+  /** @returns whether the list is whole, or cannot be had. */
+  #readOthers(family: Family, table: RouteTable): boolean {
+    const list = readList(this.#options.netns, (writer, sequence) =>
+      writeRouteDump(writer, family, 0, sequence),
+    );
+    let step = list.next();
+    for (; !step.done; step = list.next()) {
+      for (const message of step.value) {
+        if (message.type !== RTM_ROUTE.NEW || routeProtocol(message) === PROTOCOL_BGP) continue;
+        const route = readRoute(message, this.interfaces);
+        if (route !== undefined && !route.local && route.tos === 0) table.add(plain(route));
       }
     }
+    return step.value !== false;
   }
 
   #lost(): void {
