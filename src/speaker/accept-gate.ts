@@ -1,6 +1,7 @@
 // Who of those that connect to us is let in, and when. Addresses of peers come in as fast as the daemon can take them, and wait their
-// turn when more come at once: one connection of each address after the other, so that no peer's storm holds up the others. Of all
-// other addresses a few a minute are let through, to be told no in BGP's words; the rest is closed and counted.
+// turn when more come at once: one connection of each address after the other, so that no peer's storm holds up the others, and those
+// of a range, where one host may have any number of addresses, behind all that are configured by themselves. Of all other addresses
+// a few a minute are let through, to be told no in BGP's words; the rest is closed and counted.
 
 import type { Address, Millis } from 'bgp-utils';
 
@@ -9,9 +10,9 @@ export const PEERS_A_SECOND = 1000;
 /** Connections with strangers that are answered, and logged each. */
 const STRANGERS_A_SECOND = 0.2;
 export const STRANGERS_AT_ONCE = 20;
-/** Connections that may wait of one address, and of all. */
+/** Connections that may wait of one address, and of all that are of ranges. */
 export const WAITING_OF_ONE = 8;
-const WAITING_OF_ALL = 8192;
+export const WAITING_OF_RANGES = 8192;
 
 export type Verdict =
   /** Let in now. */
@@ -35,9 +36,8 @@ export interface AcceptCounts {
 export class AcceptGate<C> {
   readonly #peers = new TokenBucket(PEERS_A_SECOND, PEERS_A_SECOND);
   readonly #strangers = new TokenBucket(STRANGERS_A_SECOND, STRANGERS_AT_ONCE);
-  /** In the order in which addresses have their turn. */
-  readonly #waiting = new Map<Address, C[]>();
-  #waits = 0;
+  readonly #configured = new Waiting<C>();
+  readonly #ofRanges = new Waiting<C>();
   #counts = { strangers: 0, delayed: 0, overflows: 0 };
 
   get counts(): AcceptCounts {
@@ -46,46 +46,68 @@ export class AcceptGate<C> {
 
   /** How many wait. */
   get waiting(): number {
-    return this.#waits;
+    return this.#configured.size + this.#ofRanges.size;
   }
 
-  /** @param isPeer  a peer has that address. */
-  arrive(connection: C, from: Address, isPeer: boolean, now: Millis): Verdict {
+  /** @param isPeer  a peer has that address. @param ofRange  one that is any of a range. */
+  arrive(connection: C, from: Address, isPeer: boolean, now: Millis, ofRange = false): Verdict {
     if (!isPeer) {
       if (this.#strangers.take(now)) return 'now';
       this.#counts.strangers++;
       return 'stranger';
     }
-    if (this.#waits === 0 && this.#peers.take(now)) return 'now';
-    const queue = this.#waiting.get(from);
-    if (this.#waits >= WAITING_OF_ALL || (queue?.length ?? 0) >= WAITING_OF_ONE) {
+    if ((ofRange ? this.waiting : this.#configured.size) === 0 && this.#peers.take(now)) return 'now';
+    const queue = ofRange ? this.#ofRanges : this.#configured;
+    if ((ofRange && queue.size >= WAITING_OF_RANGES) || !queue.add(connection, from)) {
       this.#counts.overflows++;
       return 'overflow';
     }
     this.#counts.delayed++;
-    this.#waits++;
-    if (queue === undefined) this.#waiting.set(from, [connection]);
-    else queue.push(connection);
     return 'waits';
   }
 
   /** @returns one that waited and is let in now, or undefined: ask again later, if any wait. */
   next(now: Millis): C | undefined {
-    const [first] = this.#waiting;
-    if (first === undefined || !this.#peers.take(now)) return undefined;
-    const [from, queue] = first;
-    const connection = queue.shift();
-    this.#waits--;
-    this.#waiting.delete(from);
-    if (queue.length > 0) this.#waiting.set(from, queue); // behind all others
-    return connection;
+    if (this.waiting === 0 || !this.#peers.take(now)) return undefined;
+    return this.#configured.take() ?? this.#ofRanges.take();
   }
 
   /** @returns those that wait: nobody is let in any more. */
   clear(): C[] {
-    const left = [...this.#waiting.values()].flat();
-    this.#waiting.clear();
-    this.#waits = 0;
+    return [...this.#configured.clear(), ...this.#ofRanges.clear()];
+  }
+}
+
+/** Connections in the order in which their addresses have their turn. */
+class Waiting<C> {
+  readonly #queues = new Map<Address, C[]>();
+  size = 0;
+
+  /** @returns false when too many of the address wait already. */
+  add(connection: C, from: Address): boolean {
+    const queue = this.#queues.get(from);
+    if ((queue?.length ?? 0) >= WAITING_OF_ONE) return false;
+    this.size++;
+    if (queue === undefined) this.#queues.set(from, [connection]);
+    else queue.push(connection);
+    return true;
+  }
+
+  take(): C | undefined {
+    const [first] = this.#queues;
+    if (first === undefined) return undefined;
+    const [from, queue] = first;
+    const connection = queue.shift();
+    this.size--;
+    this.#queues.delete(from);
+    if (queue.length > 0) this.#queues.set(from, queue); // behind all others
+    return connection;
+  }
+
+  clear(): C[] {
+    const left = [...this.#queues.values()].flat();
+    this.#queues.clear();
+    this.size = 0;
     return left;
   }
 }

@@ -88,7 +88,8 @@ export class Entrance {
     }
     const arrival = { socket, remoteAddress, localAddress };
     const isPeer = this.peers.of(remoteAddress) !== undefined;
-    const verdict = this.gate.arrive(arrival, remoteAddress, isPeer, this.options.now());
+    const ofRange = !this.peers.isConfigured(remoteAddress);
+    const verdict = this.gate.arrive(arrival, remoteAddress, isPeer, this.options.now(), ofRange);
     if (verdict === 'now') return this.accept(arrival);
     socket.on('error', () => {});
     if (verdict === 'waits') {

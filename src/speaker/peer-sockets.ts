@@ -50,6 +50,11 @@ export class PeerSockets {
     return this.#peers.get(address) ?? this.#ranges.find(([range]) => containsAddress(range, address))?.[1];
   }
 
+  /** A peer by itself, not one of a range. */
+  isConfigured(address: Address): boolean {
+    return this.#peers.has(address);
+  }
+
   /** Those of one family, a key an address: the kernel does not look at the zone of a link-local one. */
   keys(family: Family): ReadonlyMap<string, NamedKey> {
     const keys = new Map<string, NamedKey>();

@@ -4,6 +4,7 @@ import {
   PEERS_A_SECOND,
   STRANGERS_AT_ONCE,
   WAITING_OF_ONE,
+  WAITING_OF_RANGES,
 } from '../../../src/speaker/accept-gate.ts';
 
 const [A, B] = [address('10.0.0.1'), address('10.0.0.2')];
@@ -47,6 +48,21 @@ describe('AcceptGate', () => {
     expect(gate.arrive('another', B, true, 0)).toBe('waits');
     expect(gate.counts).toMatchObject({ overflows: 1 });
     expect(gate.clear()).toHaveLength(WAITING_OF_ONE + 1);
+    expect(gate.waiting).toBe(0);
+  });
+
+  it('a host with any number of addresses of a range neither shuts out nor holds up a peer that is configured by itself', () => {
+    const gate = busyGate();
+    for (let i = 0; i < WAITING_OF_RANGES; i++) {
+      const from = address(`10.65.${i >> 8}.${i & 255}`);
+      expect(gate.arrive('swarm', from, true, 0, true)).toBe('waits');
+    }
+    expect(gate.arrive('swarm', address('10.66.0.1'), true, 0, true)).toBe('overflow');
+    expect(gate.arrive('peer', A, true, 0)).toBe('waits');
+    expect([gate.next(1), gate.next(2)]).toEqual(['peer', 'swarm']);
+    expect(gate.arrive('peer', A, true, 3)).toBe('now');
+    expect(gate.arrive('swarm', address('10.66.0.1'), true, 4, true)).toBe('waits');
+    expect(gate.clear()).toHaveLength(WAITING_OF_RANGES);
     expect(gate.waiting).toBe(0);
   });
 
