@@ -40,7 +40,8 @@ export interface LoopOptions {
  * Octets that are read in one turn, at most and to begin with, and how long reading may take. What else has come waits, and its
  * connections are not read further: so timers, KEEPALIVEs and every other peer are served while one of them sends its table.
  * Routes take twenty times as long in a process that has just started, and what follows from them may take longer than reading
- * them: so the next turn reads half as much after a turn longer than LONG_MS, and twice as much after a SHORT_MS one.
+ * them: so the next turn reads half as much where both together took longer than LONG_MS, and twice as much below SHORT_MS. Sending has
+ * its own bound, and does not count: little would be read then, and each little told to everybody.
  */
 const READ_OCTETS = 256 * 1024;
 const FIRST_OCTETS = 4 * 1024;
@@ -71,6 +72,8 @@ export class SpeakerLoop {
   /** Turns that have ended: what was fed before one has been decided, or is a backlog of the speaker's. */
   turns = 0;
   private readOctets = 0;
+  /** That the speaker took for them. */
+  private readMs = 0;
   /** Octets that this turn may read. */
   private mayReadOctets = FIRST_OCTETS;
   /** Read, and not yet told to the speaker: of each connection one piece, because it is paused meanwhile. */
@@ -159,7 +162,9 @@ export class SpeakerLoop {
   private turn(): void {
     const { speaker, clock, forwarding } = this.options;
     this.scheduled = false;
-    for (const output of speaker.take(clock.now())) this.perform(output);
+    const began = clock.now();
+    for (const output of speaker.take(began)) this.perform(output);
+    this.adapt(this.readMs + clock.now() - began);
     this.send();
     forwarding.flush();
     const now = clock.now();
@@ -167,25 +172,27 @@ export class SpeakerLoop {
     this.watch(now, turnMs);
     this.turnBegan = now;
     this.turns++;
-    this.adapt(turnMs);
     this.readOn();
     if (speaker.hasBacklog || this.ready.size > 0) this.schedule();
     this.setTimer(now);
   }
 
-  /** How much the next turn may read, by what this one took with what it had read. */
-  private adapt(turnMs: number): void {
+  /** How much the next turn may read, by what reading, and deciding what was read, took in this one. */
+  private adapt(workMs: number): void {
     const { readOctets, mayReadOctets } = this;
     this.readOctets = 0;
-    if (turnMs > LONG_MS)
+    this.readMs = 0;
+    if (workMs > LONG_MS)
       this.mayReadOctets = Math.max(FIRST_OCTETS, Math.min(readOctets, mayReadOctets) / 2);
-    else if (turnMs < SHORT_MS && readOctets >= mayReadOctets)
+    else if (workMs < SHORT_MS && readOctets >= mayReadOctets)
       this.mayReadOctets = Math.min(READ_OCTETS, 2 * mayReadOctets);
   }
 
   /** @returns what this turn has no room for. */
   private read(connection: ConnectionId, octets: Uint8Array): Uint8Array {
     let at = 0;
+    const { now } = this.options.clock;
+    const began = now();
     while (at < octets.length && this.mayRead()) {
       const left = Math.max(1, this.mayReadOctets - this.readOctets);
       const piece = octets.subarray(at, at + Math.min(PIECE_OCTETS, left));
@@ -193,6 +200,7 @@ export class SpeakerLoop {
       this.readOctets += piece.length;
       this.feed({ type: 'Received', connection, octets: piece });
     }
+    this.readMs += now() - began;
     return octets.subarray(at);
   }
 
