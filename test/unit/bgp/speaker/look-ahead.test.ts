@@ -49,7 +49,7 @@ function asked(octets: Uint8Array, context: typeof CONTEXT = CONTEXT): number {
       },
     }),
   });
-  new LookAhead(watched).read(octets, 0, context);
+  new LookAhead(watched, PREFIXES).read(octets, 0, context);
   return count;
 }
 
