@@ -173,7 +173,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'moves traffic away from this node and waits until it has moved',
     details: [
       'Every peer is told the routes that lead here as the last to use: with the community GRACEFUL_SHUTDOWN (RFC 8326) and, inside the AS, LOCAL_PREF 0. No session is reset and nothing is withdrawn, so what has no other way still comes here.',
-      'Waits until the change has been handed to TCP for every peer that has a session, and no route waits to be sent; what a peer makes of it cannot be known from here. It stays in force until undrain or the end of the daemon; a restart begins without it.',
+      'Waits until the change has been handed to TCP for every peer that has a session, and no route waits to be sent; what a peer makes of it cannot be known from here. It stays in force until undrain, over restarts of the daemon too.',
       'Exits with 0 when that is so, with 1 when the timeout passed before; the drain goes on then.',
     ],
     flags: DRAIN_FLAGS,

@@ -45,12 +45,13 @@ export async function freePort(): Promise<number> {
 }
 
 export class ProbedDaemon {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'mesos-bgp-conformance-'));
+  private readonly folder: string;
   private process: ChildProcess | undefined;
   private log = '';
 
   constructor(private resources: readonly Resource[]) {
     if (!existsSync(PROGRAM)) throw new Error('dist/mesos-bgp.js is not built: npm run build');
+    this.folder = mkdtempSync(join(tmpdir(), 'mesos-bgp-conformance-'));
   }
 
   /** Returns when it has read its resources and listens. */
