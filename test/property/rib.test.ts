@@ -217,6 +217,20 @@ describe('AdjRibIn', () => {
       { numRuns: 50 },
     );
   });
+
+  it('is gone through in slices, also where each path goes that is visited', () => {
+    const table = new PrefixTable('ipv4');
+    const pool = new AttributePool();
+    const rib = new AdjRibIn(table, pool);
+    for (let i = 0; i < 100; i++) {
+      const at = table.addPrefix(prefix(`10.65.${i}.0/24`));
+      rib.set(at, 1 as PeerIndex, 0, pool.intern(ATTRIBUTES[0]!), NONE);
+    }
+    const left: number[] = [];
+    for (let from = 0; from !== NONE; left.push(rib.size))
+      from = rib.forEachFrom(from, 30, (path) => rib.remove(path));
+    expect(left).toEqual([70, 40, 10, 0]);
+  });
 });
 
 describe('the decision process', () => {

@@ -217,9 +217,10 @@ export class AdjRibIn {
   /** Every path of a prefix; the visitor may remove the path that it is given. @returns how many. */
   forEachOf(prefix: PrefixId, visit: (path: PathId) => void): number {
     let visited = 0;
-    for (let path = this.first(prefix); path !== NONE; visited++) {
+    for (let path = this.first(prefix); path !== NONE; ) {
       const before = this.count;
       visit(path);
+      visited++;
       // Where one was removed stands the last one now.
       if (this.count === before) path = this.nextFor(path);
       else if (this.read(path, RECEIVED) === 0) break;
