@@ -95,6 +95,23 @@ export class InProcessReflector {
     if (answers.length > 0) this.turn(answers);
   }
 
+  /** Milliseconds since the start, of a clock that only `turn` and `pass` move. */
+  get time(): number {
+    return this.now;
+  }
+
+  /** @returns the turns in which the speaker asked for a Tick. */
+  pass(ms: number): number {
+    const until = this.now + ms;
+    let ticks = 0;
+    for (; this.speaker.nextDeadline() <= until; ticks++) {
+      this.now = Math.max(this.now, Math.ceil(this.speaker.nextDeadline()) - 1); // `turn` adds one
+      this.turn([{ type: 'Tick' }]);
+    }
+    this.now = Math.max(this.now, until);
+    return ticks;
+  }
+
   /** Turns until nothing is left to do. */
   settle(): void {
     this.turn([]);
@@ -149,6 +166,14 @@ export class InProcessReflector {
       }),
     );
     this.settle();
+  }
+
+  /** KEEPALIVEs of clients, all in one turn. */
+  keepAlive(clients: readonly number[]): void {
+    this.receive(
+      clients.map((at) => [at, KEEPALIVE]),
+      clients.length,
+    );
   }
 
   private transmit(connection: ConnectionId): void {

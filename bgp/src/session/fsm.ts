@@ -43,6 +43,9 @@ const BROKE_AT_ONCE_MS = 1_000;
 const QUICK_ATTEMPTS = 10;
 const QUICK_RETRY_MS = 1000;
 
+/** Of an interval: "uniformly distributed in the range from 0.75 to 1.0" (RFC 4271 §10). */
+export const LEAST_JITTER = 0.75;
+
 /** Of the "any other event" of each state (RFC 6608 §4). */
 const FSM_SUBCODE = {
   OpenSent: FSM_ERROR.UNEXPECTED_MESSAGE_IN_OPENSENT,
@@ -113,6 +116,10 @@ export function hastened(session: Session, at: Millis): Session {
       return session;
   }
 }
+
+/** The KEEPALIVE may go at `now`, before its timer, because those of others do. */
+export const mayKeepAlive = (session: Session, now: Millis): boolean =>
+  session.state === 'Established' && session.keepaliveFrom <= now;
 
 /** The timer event that is due at `now`, the one with the earliest deadline. */
 export function dueEvent(session: Session, now: Millis): Event | undefined {
@@ -413,7 +420,7 @@ const openAgreed = (
 });
 
 const sendKeepAlive = (session: Agreed, clock: Clock): Step => ({
-  session: { ...session, keepaliveAt: agreedTimers(session.agreed, clock).keepaliveAt },
+  session: { ...session, ...keepaliveTimer(session.agreed, clock) },
   actions: [{ type: 'SendKeepAlive' }],
 });
 
@@ -424,9 +431,23 @@ function retryDelay(failures: number, timers: SessionTimers): number {
   return Math.min(grown, Math.max(timers.connectRetryMaxMs, timers.connectRetryMs)) * timers.jitter;
 }
 
-const agreedTimers = (agreed: Agreed['agreed'], { now, timers }: Clock) => ({
-  holdAt: agreed.holdTimeSeconds === 0 ? NEVER : now + agreed.holdTimeSeconds * 1000,
-  keepaliveAt: agreed.keepaliveSeconds === 0 ? NEVER : now + agreed.keepaliveSeconds * 1000 * timers.jitter,
+const agreedTimers = (agreed: Agreed['agreed'], clock: Clock) => ({
+  holdAt: holdDeadline({ agreed }, clock),
+  ...keepaliveTimer(agreed, clock),
 });
 
-const holdDeadline = (session: Agreed, clock: Clock): Millis => agreedTimers(session.agreed, clock).holdAt;
+/**
+ * The timer runs out in the upper half of what jitter allows (§10: 0.75 to 1); before that the KEEPALIVE goes when another
+ * peer's does. So many peers are served at one wake of the process, and nobody is sent more than by jitter alone.
+ */
+function keepaliveTimer({ keepaliveSeconds }: Agreed['agreed'], { now, timers }: Clock) {
+  if (keepaliveSeconds === 0) return { keepaliveAt: NEVER, keepaliveFrom: NEVER };
+  const intervalMs = keepaliveSeconds * 1000;
+  return {
+    keepaliveAt: now + (intervalMs * (1 + timers.jitter)) / 2,
+    keepaliveFrom: now + intervalMs * LEAST_JITTER,
+  };
+}
+
+const holdDeadline = ({ agreed }: Pick<Agreed, 'agreed'>, { now }: Clock): Millis =>
+  agreed.holdTimeSeconds === 0 ? NEVER : now + agreed.holdTimeSeconds * 1000;

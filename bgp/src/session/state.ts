@@ -15,25 +15,23 @@ interface Waiting extends Counted {
   readonly delayOpenAt: Millis;
 }
 
+/** Both OPENs have been exchanged. */
+interface Agreed {
+  readonly holdAt: Millis;
+  readonly keepaliveAt: Millis;
+  /** From when on the KEEPALIVE may go together with those of others: the least that jitter allows (§10). */
+  readonly keepaliveFrom: Millis;
+  readonly agreed: Negotiated;
+}
+
 export type Session =
   /** `startAt` is the IdleHoldTimer (§8.1.1): when the next automatic start is due. */
   | (Counted & { readonly state: 'Idle'; readonly startAt: Millis })
   | (Waiting & { readonly state: 'Connect' })
   | (Waiting & { readonly state: 'Active' })
   | (Counted & { readonly state: 'OpenSent'; readonly holdAt: Millis })
-  | (Counted & {
-      readonly state: 'OpenConfirm';
-      readonly holdAt: Millis;
-      readonly keepaliveAt: Millis;
-      readonly agreed: Negotiated;
-    })
-  | (Counted & {
-      readonly state: 'Established';
-      readonly holdAt: Millis;
-      readonly keepaliveAt: Millis;
-      readonly agreed: Negotiated;
-      readonly since: Millis;
-    });
+  | (Counted & Agreed & { readonly state: 'OpenConfirm' })
+  | (Counted & Agreed & { readonly state: 'Established'; readonly since: Millis });
 
 /** What the state machine needs to know of its peer. */
 export interface SessionTimers {

@@ -4,7 +4,7 @@ import { type Millis, NEVER } from '../net/time.ts';
 import { type Action, describeEnd, type End, isFailure, refusesCapabilities } from '../session/action.ts';
 import { survivor } from '../session/collision.ts';
 import type { Event } from '../session/event.ts';
-import { newSession, type Step, step } from '../session/fsm.ts';
+import { LEAST_JITTER, newSession, type Step, step } from '../session/fsm.ts';
 import { type LocalOffer, localOpen, type Negotiated } from '../session/negotiate.ts';
 import type { Session, SessionTimers } from '../session/state.ts';
 import { CEASE } from '../wire/constants.ts';
@@ -223,7 +223,7 @@ export abstract class PeerLines {
       connectRetryMs: this.config.connectRetrySeconds * 1000,
       connectRetryMaxMs: this.config.connectRetryMaxSeconds * 1000,
       delayOpenMs: (this.config.delayOpenSeconds ?? 0) * 1000,
-      jitter: 0.75 + 0.25 * this.host.random(),
+      jitter: LEAST_JITTER + (1 - LEAST_JITTER) * this.host.random(),
     };
   }
 

@@ -6,7 +6,15 @@ import { FAMILY, type Family } from '../net/family.ts';
 import { type Millis, NEVER } from '../net/time.ts';
 import type { End } from '../session/action.ts';
 import { type Event, errorEvent, notificationEvent } from '../session/event.ts';
-import { dueEvent, hastened, incomingSession, newSession, sessionDeadline, step } from '../session/fsm.ts';
+import {
+  dueEvent,
+  hastened,
+  incomingSession,
+  mayKeepAlive,
+  newSession,
+  sessionDeadline,
+  step,
+} from '../session/fsm.ts';
 import { type Negotiated, negotiate } from '../session/negotiate.ts';
 import { CEASE, MESSAGE_TYPE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
 import type { Frame } from '../wire/framer.ts';
@@ -82,7 +90,9 @@ export class Peer extends PeerLines {
     return Math.min(of(this.primary), of(this.rival));
   }
 
-  tick(now: Millis): void {
+  /** @returns whether a KEEPALIVE went out. */
+  tick(now: Millis): boolean {
+    let keptAlive = false;
     for (const line of [this.primary, this.rival]) {
       if (line === undefined) continue;
       if (line.sendHoldAt <= now) {
@@ -94,9 +104,18 @@ export class Peer extends PeerLines {
       if (due === undefined) continue;
       if (due.type === 'ConnectRetryTimerExpires' && line.connection !== undefined && !line.connected)
         this.fail(NO_ANSWER, now);
+      keptAlive ||= due.type === 'KeepaliveTimerExpires';
       this.happen(line, due, now);
     }
     this.decide(now);
+    return keptAlive;
+  }
+
+  /** Others send their KEEPALIVEs now: this one's goes as well, if it may. @returns whether it did. */
+  keepAlive(now: Millis): boolean {
+    if (!mayKeepAlive(this.primary.session, now)) return false;
+    this.happen(this.primary, { type: 'KeepaliveTimerExpires' }, now);
+    return true;
   }
 
   /** When an OPEN that waits for that of the other connection waits no longer. */

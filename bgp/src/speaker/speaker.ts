@@ -19,6 +19,9 @@ import type { ForwardingVisitor } from './routing.ts';
 /** A link that comes and goes does not take the damping of attempts away. */
 const HASTEN_EVERY_MS = 5000;
 
+/** So that what leaves at one moment has a bound (RFC 4271 §10 wants no peaks): 20 KB, headers of TCP with it. */
+const KEEPALIVES_TOGETHER = 256;
+
 export class Speaker extends Membership {
   private hastenedAt: Millis = Number.NEGATIVE_INFINITY;
 
@@ -183,9 +186,23 @@ export class Speaker extends Membership {
   }
 
   private tick(now: Millis): void {
+    let keptAlive = 0;
     for (const member of this.deadlines.takeDue(now)) {
-      if (member.peer.deadline() <= now) member.peer.tick(now);
+      if (member.peer.deadline() <= now && member.peer.tick(now)) keptAlive++;
       this.stale.tick(member, now);
+    }
+    if (keptAlive > 0) this.keepAliveTogether(KEEPALIVES_TOGETHER - keptAlive, now);
+  }
+
+  /**
+   * The process is awake to send a KEEPALIVE: those of others go with it, as far as jitter allows. Peers whose timers once ran out
+   * together go on doing so, since each of them waits for the first: a daemon with hundreds of peers is woken a few times an interval.
+   */
+  private keepAliveTogether(atMost: number, now: Millis): void {
+    let left = atMost;
+    for (const { peer } of this.members.values()) {
+      if (left <= 0) return;
+      if (peer.keepAlive(now)) left--;
     }
   }
 

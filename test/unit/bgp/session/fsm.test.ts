@@ -3,6 +3,7 @@ import type { Event } from '../../../../bgp/src/session/event.ts';
 import {
   dueEvent,
   incomingSession,
+  mayKeepAlive,
   newSession,
   type Step,
   sessionDeadline,
@@ -56,6 +57,7 @@ type State = (typeof STATES)[number];
 /** A session in that state with all its timers in the future, after failures enough to tell "counted" from "set to one". */
 const sessionIn = (state: State, failures = 0): Session => {
   const later = NOW + 1;
+  const agreedUntil = { holdAt: later, keepaliveAt: later, keepaliveFrom: later, agreed };
   switch (state) {
     case 'Idle':
       return { state, startAt: later, failures };
@@ -69,9 +71,9 @@ const sessionIn = (state: State, failures = 0): Session => {
     case 'OpenSent':
       return { state, holdAt: later, failures };
     case 'OpenConfirm':
-      return { state, holdAt: later, keepaliveAt: later, agreed, failures };
+      return { state, ...agreedUntil, failures };
     case 'Established':
-      return { state, holdAt: later, keepaliveAt: later, agreed, failures, since: NOW - 30_000 };
+      return { state, ...agreedUntil, failures, since: NOW - 30_000 };
   }
 };
 
@@ -356,12 +358,24 @@ describe('timers', () => {
     expect(session).toMatchObject({ holdAt: NOW + 90_000, keepaliveAt: NOW + 1 });
   });
 
-  it('sending a KEEPALIVE restarts the keepalive timer, with jitter, and leaves the hold timer', () => {
+  it('sending a KEEPALIVE restarts the keepalive timer, with the upper half of the jitter, and leaves the hold timer', () => {
     const { session } = step(sessionIn('Established'), EVENTS.KeepaliveTimerExpires, NOW, {
       ...timers,
       jitter: 0.75,
     });
-    expect(session).toMatchObject({ holdAt: NOW + 1, keepaliveAt: NOW + 22_500 });
+    expect(session).toMatchObject({
+      holdAt: NOW + 1,
+      keepaliveAt: NOW + 26_250,
+      keepaliveFrom: NOW + 22_500,
+    });
+  });
+
+  it('a KEEPALIVE may go with those of others when jitter could have set its timer so (§10), and the session is up', () => {
+    const sent = step(sessionIn('Established'), EVENTS.KeepaliveTimerExpires, NOW, timers).session;
+    expect(mayKeepAlive(sent, NOW + 22_499)).toBe(false);
+    expect(mayKeepAlive(sent, NOW + 22_500)).toBe(true);
+    const confirmed = step(sessionIn('OpenSent'), EVENTS.BGPOpen, NOW, timers).session;
+    expect(mayKeepAlive(confirmed, NOW + 22_500)).toBe(false);
   });
 
   it('a hold time of zero means no timers at all (§4.2, §4.4)', () => {
