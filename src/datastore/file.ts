@@ -33,6 +33,15 @@ const EXTENSION = /\.(ya?ml|json)$/;
 const SETTLE_MS = 50;
 /** For file systems that tell nothing of changes. */
 const POLL_MS = 2_000;
+/** A file that was changed less than this before it was looked at may change again without looking any different. */
+const COARSE_MS = 3_000;
+
+export interface FileDatastoreOptions {
+  /** Between looks where inotify has said nothing. */
+  readonly pollMs?: number;
+  /** The wall clock, which the times of files are by. */
+  readonly now?: () => number;
+}
 
 export class FileDatastore implements Datastore {
   readonly name: string;
@@ -46,11 +55,20 @@ export class FileDatastore implements Datastore {
   /** Text of the files as last read, whether they parsed or not. */
   #lastText: string | undefined;
   #lastResult: Result<void> | undefined;
+  /** How the files looked before they were read last; undefined where that says nothing. */
+  #lastLook: string | undefined;
   #closed = false;
+  readonly #pollMs: number;
+  readonly #now: () => number;
+  /** How often the files have been read, and looked at: those that look as they did are not read. */
+  readings = 0;
+  looks = 0;
 
-  constructor(path: string, toEntry: ToEntry) {
+  constructor(path: string, toEntry: ToEntry, options: FileDatastoreOptions = {}) {
     this.#path = path;
     this.#toEntry = toEntry;
+    this.#pollMs = options.pollMs ?? POLL_MS;
+    this.#now = options.now ?? Date.now;
     this.name = `file ${path}`;
     this.#memory = new MemoryDatastore(this.name);
   }
@@ -94,8 +112,12 @@ export class FileDatastore implements Datastore {
   }
 
   async #readFiles(): Promise<Result<void>> {
+    this.readings++;
+    this.#lastLook = undefined;
+    const look = await this.#look();
     const files = await this.#files();
     if (!files.ok) return files;
+    this.#lastLook = look;
     const text = JSON.stringify(files.value);
     if (text === this.#lastText && this.#lastResult !== undefined) return this.#lastResult;
     const yaml = await import('yaml'); // not needed by those who use etcd
@@ -136,12 +158,36 @@ export class FileDatastore implements Datastore {
     return undefined;
   }
 
+  /** Identity, size and times of the files, which are not read for it; undefined where they may change and look the same. */
+  async #look(): Promise<string | undefined> {
+    this.looks++;
+    const changedBefore = BigInt(this.#now() - COARSE_MS) * 1_000_000n;
+    try {
+      const paths = [this.#path];
+      const looks: string[] = [];
+      for (const path of paths) {
+        const found = await stat(path, { bigint: true });
+        if (found.mtimeNs > changedBefore || found.ctimeNs > changedBefore) return undefined;
+        looks.push(`${path} ${found.dev} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}`);
+        if (path === this.#path && found.isDirectory()) paths.push(...(await this.#manifestPaths()));
+      }
+      return looks.join('\n');
+    } catch {
+      return undefined; // reading says what is wrong
+    }
+  }
+
+  /** In the folder. */
+  async #manifestPaths(): Promise<readonly string[]> {
+    const names = (await readdir(this.#path)).filter((name) => EXTENSION.test(name)).sort();
+    return names.map((name) => join(this.#path, name));
+  }
+
   /** Names and texts, by name. */
   async #files(): Promise<Result<readonly (readonly [string, string])[]>> {
     try {
       const folder = (await stat(this.#path)).isDirectory();
-      const names = folder ? (await readdir(this.#path)).filter((name) => EXTENSION.test(name)).sort() : [];
-      const paths = folder ? names.map((name) => join(this.#path, name)) : [this.#path];
+      const paths = folder ? await this.#manifestPaths() : [this.#path];
       const texts = await Promise.all(
         paths.map(async (path) => [path, await readFile(path, 'utf8')] as const),
       );
@@ -158,7 +204,7 @@ export class FileDatastore implements Datastore {
 
   #follow(): void {
     if (this.#poll !== undefined || this.#closed) return;
-    this.#poll = setInterval(() => void this.#refresh(), POLL_MS);
+    this.#poll = setInterval(() => void this.#poke(), this.#pollMs);
     // The folder of a file, since editors put a new file in the old one's place.
     for (const [folder, only] of [
       [dirname(this.#path), basename(this.#path)],
@@ -179,6 +225,12 @@ export class FileDatastore implements Datastore {
   #soon(): void {
     clearTimeout(this.#settle);
     if (!this.#closed) this.#settle = setTimeout(() => void this.#refresh(), SETTLE_MS);
+  }
+
+  /** Files that look as they did are not read: most daemons rest most of the time. */
+  async #poke(): Promise<void> {
+    const look = this.#lastLook;
+    if (look === undefined || look !== (await this.#look())) await this.#refresh();
   }
 
   /** Tells a bad file by the status alone: the watches go on, and so does what was read last. */

@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Subscription } from 'rxjs';
 import { entryOfManifest } from '../../../src/calico/keys.ts';
 import { prefixRange } from '../../../src/datastore/datastore.ts';
-import { FileDatastore } from '../../../src/datastore/file.ts';
+import { FileDatastore, type FileDatastoreOptions } from '../../../src/datastore/file.ts';
 import { type DatastoreEvent, watch } from '../../../src/datastore/watch.ts';
 import { until } from '../../support/etcd.ts';
 
@@ -130,6 +130,47 @@ describe('the file datastore', () => {
   it('cannot be written to', async () => {
     expect(await make(folder).put()).toMatchObject({ ok: false, error: { reason: 'refused' } });
     expect(await make(folder).transaction()).toMatchObject({ ok: false, error: { reason: 'refused' } });
+  });
+
+  describe('where inotify says nothing', () => {
+    /** On a clock by which every file is old. */
+    const LATER = { pollMs: 5, now: () => Date.now() + 10_000 };
+    const follow = (path: string, options: FileDatastoreOptions) => {
+      const datastore = new FileDatastore(path, entryOfManifest, options);
+      open.push(datastore);
+      const events: DatastoreEvent[] = [];
+      subscription = watch(datastore, ALL).subscribe((event) => events.push(event));
+      return { datastore, events };
+    };
+
+    it('a file that looks as it did is not read again, however often it is looked at', async () => {
+      await write('x.yaml', NODE('a', '10.0.0.1'));
+      const { datastore } = follow(join(folder, 'x.yaml'), LATER);
+      await until(() => datastore.looks > 5, 'it is looked at');
+      expect(datastore.readings).toBe(1);
+    });
+
+    it('one that was changed a moment ago is read until its time says something', async () => {
+      await write('x.yaml', NODE('a', '10.0.0.1'));
+      const { datastore } = follow(join(folder, 'x.yaml'), { pollMs: 5 });
+      await until(() => datastore.readings > 5, 'it is read');
+    });
+
+    it.each(['file', 'folder'])('a %s behind a link is followed where no news of it comes', async (what) => {
+      const path = join(folder, 'link');
+      const target = join(folder, 'elsewhere');
+      await mkdir(target);
+      await symlink(what === 'file' ? join(target, 'x.yaml') : target, path);
+      const replace = async (ip: string) => {
+        await write('new.yaml', NODE('a', ip));
+        await rename(join(folder, 'new.yaml'), join(target, 'x.yaml'));
+      };
+      await replace('10.0.0.1');
+      const { events, datastore } = follow(path, LATER);
+      await until(() => datastore.readings > 0, 'it is read');
+      for (const ip of ['10.0.0.2', '10.0.0.3', '10.0.0.4'])
+        await replace(ip).then(() => until(() => JSON.stringify(events).includes(ip), `${ip} is seen`));
+    });
   });
 
   describe('while it is followed', () => {
