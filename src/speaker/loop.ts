@@ -28,7 +28,10 @@ export interface ForwardingPlane {
 }
 
 export interface LoopOptions {
-  readonly speaker: Pick<Speaker, 'handle' | 'take' | 'forward' | 'transmit' | 'nextDeadline' | 'hasBacklog'>;
+  readonly speaker: Pick<
+    Speaker,
+    'handle' | 'take' | 'forward' | 'transmit' | 'nextDeadline' | 'hasBacklog' | 'rests'
+  >;
   readonly clock: Clock;
   readonly tcp: Pick<Tcp, 'connect' | 'room' | 'write' | 'close' | 'pause' | 'resume'>;
   readonly forwarding: ForwardingPlane;
@@ -190,25 +193,35 @@ export class SpeakerLoop {
 
   /** @returns what this turn has no room for. */
   private read(connection: ConnectionId, octets: Uint8Array): Uint8Array {
+    const { speaker, clock } = this.options;
+    const began = clock.now();
+    if (!this.scheduled) this.turnBegan = began;
     let at = 0;
-    const { now } = this.options.clock;
-    const began = now();
-    while (at < octets.length && this.mayRead()) {
+    let now = began;
+    while (at < octets.length && this.mayRead(now)) {
       const left = Math.max(1, this.mayReadOctets - this.readOctets);
       const piece = octets.subarray(at, at + Math.min(PIECE_OCTETS, left));
       at += piece.length;
       this.readOctets += piece.length;
-      this.feed({ type: 'Received', connection, octets: piece });
+      speaker.handle({ type: 'Received', connection, octets: piece }, now);
+      now = clock.now();
     }
-    this.readMs += now() - began;
+    this.readMs += now - began;
+    if (!this.scheduled && at === octets.length && this.nothingFollows()) {
+      this.readOctets = 0;
+      this.readMs = 0;
+    } else this.schedule();
     return octets.subarray(at);
   }
 
-  private mayRead(): boolean {
-    return (
-      this.readOctets === 0 ||
-      (this.readOctets < this.mayReadOctets && this.options.clock.now() - this.turnBegan < READ_MS)
-    );
+  /** A KEEPALIVE was read, say: there is nothing to decide, to send or to wait for that the next turn is needed for. */
+  private nothingFollows(): boolean {
+    const { speaker } = this.options;
+    return speaker.rests && this.timer !== undefined && speaker.nextDeadline() >= this.timerAt;
+  }
+
+  private mayRead(now: Millis): boolean {
+    return this.readOctets === 0 || (this.readOctets < this.mayReadOctets && now - this.turnBegan < READ_MS);
   }
 
   /** What had to wait, as far as the next turn has room for it. */

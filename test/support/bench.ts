@@ -116,7 +116,9 @@ export class Bench {
   }
 
   turn(): void {
+    const rests = this.speaker.rests && this.speaker.nextDeadline() > this.now;
     const outputs = this.speaker.take(this.now);
+    if (rests && outputs.length > 0) throw new Error(`a speaker at rest wants ${outputs[0]!.type}`);
     this.outputs.push(...outputs);
     for (const output of outputs) this.carryOut(output);
     // As the kernel does: the answer comes in a later turn.

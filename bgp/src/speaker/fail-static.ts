@@ -74,6 +74,13 @@ export class FailStatic {
     return this.voice(family, kind, now, undefined) !== 'clear';
   }
 
+  /** Routes are held, or were until now: what anybody says may end that. */
+  get holds(): boolean {
+    return (
+      this.holding.size > 0 || FAMILIES.some((family) => this.options.routing[family].inbound.held.size > 0)
+    );
+  }
+
   /** Once a turn, and when time has passed: is it over? */
   review(now: Millis): void {
     this.saidAllAt = NEVER;

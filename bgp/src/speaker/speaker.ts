@@ -132,6 +132,11 @@ export class Speaker extends Membership {
     return this.routing.ipv4.hasBacklog || this.routing.ipv6.hasBacklog;
   }
 
+  /** Nothing follows from what was handled since the last `take`: so after a KEEPALIVE. */
+  get rests(): boolean {
+    return !this.changed && this.outputs.length === 0 && !this.hasBacklog && !this.failStatic.holds;
+  }
+
   /** When a Tick is due; NEVER when nothing waits for time to pass. */
   nextDeadline(): Millis {
     if (this.hasBacklog) return 0;

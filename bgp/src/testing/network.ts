@@ -144,7 +144,11 @@ export class Network {
   perform(host: Host): void {
     this.hearing.delete(host);
     this.ticks.touch(host);
-    for (const output of host.speaker.take(host.now)) host.carryOut(output);
+    const rests = host.speaker.rests && host.speaker.nextDeadline() > host.now;
+    const outputs = host.speaker.take(host.now);
+    if (rests && outputs.length > 0)
+      throw new Error(`invariant: a speaker at rest wants ${outputs[0]!.type}`);
+    for (const output of outputs) host.carryOut(output);
   }
 
   /** A later turn of the same host. */

@@ -15,6 +15,7 @@ function setup(outputs: Output[] = []) {
     asked: 0,
     deadline: Number.POSITIVE_INFINITY,
     reading: [] as string[],
+    rests: false,
   };
   let now = 1000;
   let costMs = 0;
@@ -31,6 +32,9 @@ function setup(outputs: Output[] = []) {
         now += costMs;
       },
       hasBacklog: false,
+      get rests() {
+        return seen.rests;
+      },
       forward: () => undefined,
       take: () => outputs.splice(0),
       transmit: (connection) => {
@@ -189,6 +193,27 @@ describe('SpeakerLoop', () => {
     const end = Date.now() + 5000;
     while (!seen.inputs.includes('Tick') && Date.now() < end) await turn();
     expect(seen.inputs).toEqual(['Received', 'Tick']);
+    loop.stop();
+  });
+
+  it('leaves the turn out where nothing follows from what was read, and no deadline came nearer', async () => {
+    const { loop, seen, turn } = setup();
+    const read = async () => {
+      loop.received(CONNECTION, new Uint8Array(19));
+      await turn();
+      return loop.turns;
+    };
+    seen.deadline = 60_000;
+    seen.rests = true;
+    expect(await read()).toBe(1); // no timer runs yet
+    expect(await read()).toBe(1);
+    seen.deadline = 70_000;
+    expect(await read()).toBe(1);
+    seen.deadline = 50_000;
+    expect(await read()).toBe(2);
+    expect(await read()).toBe(2);
+    seen.rests = false;
+    expect(await read()).toBe(3);
     loop.stop();
   });
 
