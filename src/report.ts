@@ -103,6 +103,11 @@ export class Report {
         return this.log.error(`next-hop objects of the kernel: ${event.message}`, event);
       case 'next-hop':
         return this.log.debug(`next hop ${event.address}`, event);
+      case 'kernel-slow':
+        return this.log.warn(
+          `the kernel has not answered changes of routes for ${event.seconds} s: something holds its lock on them (many interfaces that come or go, a program that lists without end); sessions go on, and what is pending follows`,
+          event,
+        );
       case 'news-lost':
         return this.log.warn(
           'the kernel sent news faster than it was read: its routes are compared anew',

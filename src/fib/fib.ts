@@ -155,7 +155,8 @@ export class Fib {
   }
 
   /**
-   * Fills in changes that bring the kernel nearer to what is wanted; tell with `applied` what came of them, in the same turn.
+   * Fills in changes that bring the kernel nearer to what is wanted. Tell with `applied` what came of them, before anything that is
+   * learned of the kernel from then on, and before more are taken: what is wanted may change meanwhile.
    * @param limit  of prefixes.
    */
   take(batch: RouteBatch, limit: number): void {
@@ -290,12 +291,19 @@ export class Fib {
       .sort((a, b) => comparePrefixes(a.prefix, b.prefix));
   }
 
+  /** Is there anything to take? */
+  get isDue(): boolean {
+    const { ipv4, ipv6 } = this.#rows;
+    return ipv4.pending > 0 || ipv6.pending > 0 || (this.#sets.objects?.pending ?? 0) > 0;
+  }
+
   get sizes(): FibSizes {
     const { ipv4, ipv6 } = this.#rows;
+    const routes = ipv4.pending + ipv4.flying + ipv6.pending + ipv6.flying;
     const sizes = {
       wanted: ipv4.wanted + ipv6.wanted,
       present: ipv4.present + ipv6.present,
-      pending: ipv4.pending + ipv6.pending + (this.#sets.objects?.pending ?? 0),
+      pending: routes + (this.#sets.objects?.pending ?? 0),
       failed: ipv4.waiting.size + ipv6.waiting.size,
       unresolved: 0,
     };

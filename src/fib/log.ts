@@ -27,7 +27,9 @@ export type FibLog =
   | { readonly event: 'objects-fight'; readonly message: string }
   /** Someone changed routes of ours, or an interface took them; they are put right. */
   | { readonly event: 'routes-corrected'; readonly routes: number }
-  | { readonly event: 'news-lost' };
+  | { readonly event: 'news-lost' }
+  /** It works at a batch for so long already. */
+  | { readonly event: 'kernel-slow'; readonly seconds: number };
 
 export interface FibCounters {
   readonly replaced: number;

@@ -14,8 +14,6 @@ export interface ObjectSyncOptions {
   readonly onRefused: (message: string) => void;
 }
 
-/** A change may need others: a group its members. No more than that in one turn. */
-const ROUNDS = 8;
 /** One `ip nexthop flush` is many removals, and counts once. */
 const ONE_FLUSH_MS = 1000;
 
@@ -34,16 +32,13 @@ export class ObjectSync {
     this.#options = options;
   }
 
-  /** Carries out what is due. */
-  work(): void {
-    for (let round = 0; round < ROUNDS; round++) {
-      const changes = this.#options.fib.takeObjects();
-      if (changes.length === 0) break;
-      this.#apply(changes);
-    }
-    const refused = new Set(this.#options.fib.refusedNextHops());
-    for (const message of refused) if (!this.#refused.has(message)) this.#options.onRefused(message);
-    this.#refused = refused;
+  /**
+   * Carries out what is due. A change may need others, a group its members: ask again when it is done.
+   * @param done  called in a later turn. @returns false: there is nothing to do.
+   */
+  work(done: () => void): boolean {
+    this.#tellRefused();
+    return this.#apply(this.#options.fib.takeObjects(), done);
   }
 
   /** Looks at what is really there. @returns how much was not as we thought; undefined: no list was whole. */
@@ -57,13 +52,13 @@ export class ObjectSync {
     return undefined;
   }
 
-  /** Removes what no route names. */
-  collect(): void {
+  /** Removes what no route names. @param done  as in `work`. @returns false: there is nothing. */
+  collect(done: () => void): boolean {
     const { objects } = this.#options.kernel;
-    if (typeof objects === 'string') return;
-    if (this.look() === undefined) return; // leftovers are among them
+    if (typeof objects === 'string') return false;
+    if (this.look() === undefined) return false; // leftovers are among them
     const others = this.#options.kernel.othersRoutes().flatMap(({ object }) => object ?? []);
-    this.#apply(this.#options.fib.collectObjects(new Set(others)));
+    return this.#apply(this.#options.fib.collectObjects(new Set(others)), done);
   }
 
   /**
@@ -83,11 +78,22 @@ export class ObjectSync {
     return this.#fights.count(this.#options.clock.now());
   }
 
-  #apply(changes: readonly ObjectChange[]): void {
+  #apply(changes: readonly ObjectChange[], done: () => void): boolean {
     const { fib, clock } = this.#options;
     const { objects } = this.#options.kernel;
-    if (changes.length === 0 || typeof objects === 'string') return;
-    fib.objectsApplied(changes, objects.apply(changes), clock.now());
-    this.changes += changes.length;
+    if (changes.length === 0 || typeof objects === 'string') return false;
+    objects.apply(changes, (errors) => {
+      fib.objectsApplied(changes, errors, clock.now());
+      this.changes += changes.length;
+      this.#tellRefused();
+      done();
+    });
+    return true;
+  }
+
+  #tellRefused(): void {
+    const refused = new Set(this.#options.fib.refusedNextHops());
+    for (const message of refused) if (!this.#refused.has(message)) this.#options.onRefused(message);
+    this.#refused = refused;
   }
 }

@@ -182,7 +182,7 @@ export class NextHopObjects {
       const shared = this.#byId.get(id);
       const error = errors[i];
       if (error !== undefined) {
-        if (shared !== undefined) this.#refused(shared, error, now);
+        if (shared !== undefined) this.#refused(shared, change, error, now);
       } else if (change.type === 'remove') this.#removed(id);
       else if (shared !== undefined) this.#put(shared, change.object);
     }
@@ -306,7 +306,7 @@ export class NextHopObjects {
     this.#byId.delete(shared.id);
     const fits = ({ hop, members }: NextHopObject): boolean =>
       shared.kind === 'single'
-        ? hop !== undefined && sameNextHop(hop, shared.wanted!)
+        ? hop !== undefined && shared.wanted !== undefined && sameNextHop(hop, shared.wanted)
         : members !== undefined && sameMembers(members, this.#membersOf(shared));
     const claimed = this.#numbers.claim(shared.hint, fits);
     shared.id = claimed?.id ?? this.#numbers.fresh((id) => this.#byId.has(id));
@@ -354,18 +354,28 @@ export class NextHopObjects {
     for (const group of shared.groups) this.#tryAgain(group);
   }
 
-  #refused(shared: Shared, { name, message }: KernelError, now: Millis): void {
+  #refused(shared: Shared, change: ObjectChange, { name, message }: KernelError, now: Millis): void {
     if (name === 'EEXIST' && presentOf(shared) === undefined) {
       this.#numbers.take(shared.id);
       this.#identify(shared);
       this.#tryAgain(shared);
       return;
     }
+    if (!this.#isMeant(shared, change)) return this.#tryAgain(shared);
     shared.attempts++;
     const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (shared.attempts - 1));
     shared.failure = { name, message, retryAt: now + wait };
     this.#failed.add(shared);
     this.#changed(shared);
+  }
+
+  /** Is it still what should be done? It may have become another while the kernel was at it. */
+  #isMeant(shared: Shared, change: ObjectChange): boolean {
+    if (change.type === 'remove') return shared.kind === 'single' && shared.wanted === undefined;
+    const { hop, members } = change.object;
+    if (shared.kind === 'group')
+      return members !== undefined && sameMembers(members, this.#membersOf(shared));
+    return hop !== undefined && shared.wanted !== undefined && sameNextHop(hop, shared.wanted);
   }
 
   #removed(id: number): void {

@@ -3,6 +3,7 @@
 import type { RouteBatch } from '../kernel/batch.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Fib } from './fib.ts';
+import type { Pump } from './pump.ts';
 import type { Timers } from './timers.ts';
 
 const RESCAN_MS = 60_000;
@@ -13,6 +14,8 @@ export interface RescanOptions {
   readonly kernel: Kernel;
   readonly fib: Fib;
   readonly timers: Timers;
+  /** A list of the kernel's is asked for when nothing is on its way there: it may wait for the lock that changes hold. */
+  readonly pump: Pick<Pump, 'whenFree'>;
   readonly onBegin: () => void;
   /** @param corrected  routes that were not as they should be, and are to be put right. */
   readonly onEnd: (corrected: number) => void;
@@ -28,11 +31,15 @@ export class Rescan {
   }
 
   later(delayMs = RESCAN_MS): void {
-    this.#options.timers.after('rescan', delayMs, () => this.#start());
+    this.#options.timers.after('rescan', delayMs, () => this.#startWhenFree());
   }
 
   soon(): void {
-    this.#options.timers.soon('rescan-soon', () => this.#start());
+    this.#options.timers.soon('rescan-soon', () => this.#startWhenFree());
+  }
+
+  #startWhenFree(): void {
+    this.#options.pump.whenFree('rescan', () => this.#start());
   }
 
   #start(): void {
@@ -47,8 +54,8 @@ export class Rescan {
   }
 
   #scanStep(scan: Generator<RouteBatch, boolean, void>, corrected: number): void {
-    const { fib, timers } = this.#options;
-    timers.after('scan', 0, () => {
+    const { fib } = this.#options;
+    this.#later(() => {
       const step = scan.next();
       if (!step.done) this.#scanStep(scan, corrected + fib.rescan(step.value));
       else if (step.value) this.#finishStep(fib.finishRescan(), corrected);
@@ -57,11 +64,16 @@ export class Rescan {
   }
 
   #finishStep(finish: Generator<void, number, void>, corrected: number): void {
-    this.#options.timers.after('scan', 0, () => {
+    this.#later(() => {
       const step = finish.next();
       if (step.done) this.#end(corrected + step.value, RESCAN_MS);
       else this.#finishStep(finish, corrected);
     });
+  }
+
+  #later(step: () => void): void {
+    const { timers, pump } = this.#options;
+    timers.after('scan', 0, () => pump.whenFree('scan', step));
   }
 
   #end(corrected: number, nextInMs: number): void {

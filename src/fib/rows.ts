@@ -5,7 +5,7 @@
 //   metric      Uint32[row]    of the wanted route, as the kernel shows it
 //   have        Int32[row]     target of the route that is there + 1; 0: none
 //   haveMetric  Uint32[row]    of that route
-//   flags       Uint8[row]     ADOPTED, PENDING, HELD
+//   flags       Uint8[row]     ADOPTED, PENDING, HELD, FLYING, DIVERTED
 //   touched     Uint32[row]    rescan during which we changed or lost it: what that says of it is out of date
 //   seen        Uint32[row]    rescan that found `have` there
 //   others      Map            further routes of ours with other metrics: few, while a route moves from one to another
@@ -33,6 +33,10 @@ const INITIAL = 64;
 const ADOPTED = 1;
 const PENDING = 2;
 const HELD = 4;
+/** Changes of it are on their way to the kernel: what is there is known again when they have come to something. */
+const FLYING = 8;
+/** Something about it is new since they left. */
+const DIVERTED = 16;
 /** Rows a step of `finishRescan` looks at. */
 const STEP = 16_384;
 const FIRST_RETRY_MS = 1000;
@@ -73,6 +77,7 @@ export class RouteRows {
   wanted = 0;
   present = 0;
   pending = 0;
+  flying = 0;
 
   constructor(
     readonly family: Family,
@@ -136,8 +141,9 @@ export class RouteRows {
     return (this.#flags[row]! & ADOPTED) !== 0;
   }
 
+  /** To be changed, or being changed. */
   isPending(row: PrefixId): boolean {
-    return (this.#flags[row]! & PENDING) !== 0;
+    return (this.#flags[row]! & (PENDING | FLYING)) !== 0;
   }
 
   /** Rows with anything in them. */
@@ -178,7 +184,7 @@ export class RouteRows {
 
   // What is to be done
 
-  /** Changes of at most `limit` rows. @returns of how many. */
+  /** Changes of at most `limit` rows; no more are made of a row until they are told as applied. @returns of how many. */
   take(batch: RouteBatch, limit: number): number {
     let taken = 0;
     while (taken < limit) {
@@ -188,7 +194,11 @@ export class RouteRows {
       this.#flags[row] = this.#flags[row]! & ~PENDING;
       this.pending--;
       taken++;
+      const before = batch.size;
       this.#changes(row, batch);
+      if (batch.size === before) continue;
+      this.#flags[row] = (this.#flags[row]! & ~DIVERTED) | FLYING;
+      this.flying++;
     }
     return taken;
   }
@@ -197,6 +207,15 @@ export class RouteRows {
   applied(batch: RouteBatch, at: number, error: KernelError | undefined, now: Millis): PrefixId {
     const row = batch.id[at] as PrefixId;
     this.#touched[row] = this.#rescan;
+    const flags = this.#flags[row]!;
+    if ((flags & FLYING) !== 0) {
+      this.#flags[row] = flags & ~FLYING;
+      this.flying--;
+    }
+    if (error !== undefined && (flags & DIVERTED) !== 0) {
+      this.#settle(row); // something else is wanted now, and was not tried yet
+      return row;
+    }
     if (error !== undefined) {
       const attempts = (this.failures.get(row)?.attempts ?? 0) + 1;
       const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1));
@@ -228,6 +247,7 @@ export class RouteRows {
 
   /** Something about the row is new: whatever failed before is tried at once, but for a fight. */
   due(row: PrefixId): void {
+    if ((this.#flags[row]! & FLYING) !== 0) this.#flags[row] = this.#flags[row]! | DIVERTED;
     const failure = this.failures.size === 0 ? undefined : this.failures.get(row);
     const fights = failure?.fight === true && this.waiting.has(row);
     if (fights && this.#want[row] !== 0 && this.#differs(row)) return;
@@ -258,9 +278,10 @@ export class RouteRows {
     this.#rescan++;
   }
 
-  /** We changed it, or it was lost, since the list was begun. */
+  /** We changed it, or it was lost, since the list was begun; or it is being changed. */
   isTouched(row: PrefixId): boolean {
-    return row < this.#touched.length && this.#touched[row] === this.#rescan;
+    if (row >= this.#touched.length) return false;
+    return this.#touched[row] === this.#rescan || (this.#flags[row]! & FLYING) !== 0;
   }
 
   markSeen(row: PrefixId, metric: number): void {
@@ -276,7 +297,7 @@ export class RouteRows {
     for (let row = 0; row < this.#have.length; row++) {
       if (row % STEP === STEP - 1) yield;
       if (rescan !== this.#rescan) return corrected; // another one began
-      if (this.#have[row] !== 0 && this.#touched[row] !== rescan)
+      if (this.#have[row] !== 0 && !this.isTouched(row as PrefixId))
         corrected += this.#dropUnseen(row as PrefixId);
     }
     return corrected;
@@ -320,7 +341,7 @@ export class RouteRows {
 
   /** Would `#changes` add any? */
   #differs(row: PrefixId): boolean {
-    if ((this.#flags[row]! & ADOPTED) !== 0) return false;
+    if ((this.#flags[row]! & (ADOPTED | FLYING)) !== 0) return false;
     const want = this.#want[row]!;
     const have = this.#have[row]! - 1;
     if (want === 0) return have !== NO_TARGET;
@@ -340,7 +361,7 @@ export class RouteRows {
 
   #settle(row: PrefixId): void {
     this.#setPending(row, this.#differs(row));
-    const holds = this.#want[row] !== 0 || this.#have[row] !== 0;
+    const holds = this.#want[row] !== 0 || this.#have[row] !== 0 || (this.#flags[row]! & FLYING) !== 0;
     if (holds === ((this.#flags[row]! & HELD) !== 0)) return;
     this.#flags[row] = this.#flags[row]! ^ HELD;
     if (holds) this.prefixes.retain(row);

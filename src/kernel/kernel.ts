@@ -80,8 +80,8 @@ export type ObjectChange =
 export interface ObjectKernel {
   /** All programs' objects; undefined: the list was not whole, as where they change meanwhile. */
   list(): readonly NextHopObject[] | undefined;
-  /** In order. @returns an error or undefined for each. */
-  apply(changes: readonly ObjectChange[]): readonly (KernelError | undefined)[];
+  /** In order; as `Kernel.apply`. @param done  with an error or undefined for each. */
+  apply(changes: readonly ObjectChange[], done: (errors: readonly (KernelError | undefined)[]) => void): void;
 }
 
 export type NextHopResolution =
@@ -141,14 +141,17 @@ export interface Kernel {
    */
   scan(): Generator<RouteBatch, boolean, void>;
   /**
-   * Carries out changes. A failing one does not hold up the others. A route of another protocol is never touched: where one
-   * has the prefix and metric, the change fails with EEXIST. Removing an absent route is no error.
+   * Carries out changes beside the event loop: the kernel may take its time. A failing one does not hold up the others. A route of
+   * another protocol is never touched: where one has the prefix and metric, the change fails with EEXIST. Removing an absent
+   * route is no error.
+   * @param changes  stay as they are until it is done; until then nothing else is applied, neither routes nor objects.
+   * @param done  called in a later turn, with the errors in the order of the batch; not any more after `close`.
    */
-  apply(changes: RouteBatch): readonly RouteError[];
+  apply(changes: RouteBatch, done: (errors: readonly RouteError[]) => void): void;
   resolve(address: Address): Resolution;
   /** One listener. Called in a later turn of the event loop than the call that caused it, never from inside a method. */
   watch(listener: (event: KernelEvent) => void): void;
-  /** Routes stay. */
+  /** Routes stay. What is being applied may still come to be. */
   close(): void;
 }
 

@@ -15,9 +15,7 @@ import {
 import { HOW, RouteBatch } from './batch.ts';
 import {
   type Kernel,
-  type KernelError,
   type KernelEvent,
-  type KernelNextHop,
   type KernelRoute,
   type NextHopObject,
   type NextHopResolution,
@@ -28,15 +26,9 @@ import {
   type RouteError,
   shownMetric,
 } from './kernel.ts';
+import { ERRNO, MemoryObjects } from './memory-objects.ts';
+import { type Later, MemoryWork } from './memory-work.ts';
 import { conflictMessage, RouteTable, resolutionBy } from './route-table.ts';
-
-const ERRNO: Readonly<Record<string, number>> = {
-  EEXIST: 17,
-  ENETDOWN: 100,
-  ENETUNREACH: 101,
-  ENODEV: 19,
-  EINVAL: 22,
-};
 
 /** A change as tests see it. */
 export interface MemoryChange {
@@ -56,10 +48,13 @@ export class MemoryKernel implements Kernel {
   readonly applied: MemoryChange[] = [];
   readonly objects: ObjectKernel | string;
   readonly #objects: MemoryObjects;
+  /** What is being applied; a test may have it wait, and see what happens meanwhile. */
+  readonly work: MemoryWork;
 
-  /** @param options.objects  whether it has next-hop objects. */
-  constructor(options: { readonly objects?: boolean } = {}) {
-    this.#objects = new MemoryObjects(this.#own);
+  /** @param options.objects  whether it has next-hop objects. @param options.later  calls in a later turn. */
+  constructor(options: { readonly objects?: boolean; readonly later?: Later } = {}) {
+    this.work = new MemoryWork(options.later ?? setImmediate);
+    this.#objects = new MemoryObjects(this.#own, this.work);
     this.objects = options.objects ? this.#objects : 'this kernel has none';
   }
 
@@ -83,20 +78,17 @@ export class MemoryKernel implements Kernel {
     return true;
   }
 
-  apply(changes: RouteBatch): readonly RouteError[] {
+  apply(changes: RouteBatch, done: (errors: readonly RouteError[]) => void): void {
     const errors: RouteError[] = [];
-    for (let index = 0; index < changes.size; index++) {
-      const type = changes.how[index] === HOW.REMOVE ? 'remove' : 'replace';
-      const change = {
-        type,
+    const steps = Array.from({ length: changes.size }, (_, index) => () => {
+      const failure = this.#apply({
+        type: changes.how[index] === HOW.REMOVE ? 'remove' : 'replace',
         route: changes.route(index),
         known: changes.how[index] === HOW.REPLACE,
-      } as const;
-      this.applied.push(change);
-      const failure = this.#change(change);
+      });
       if (failure !== undefined) errors.push({ index, errno: ERRNO[failure.name] ?? 22, ...failure });
-    }
-    return errors;
+    });
+    this.work.begin(steps, () => done(errors));
   }
 
   othersRoutes(): readonly KernelRoute[] {
@@ -123,6 +115,7 @@ export class MemoryKernel implements Kernel {
 
   close(): void {
     this.#listener = undefined;
+    this.work.close();
   }
 
   // What a test says about the world
@@ -162,9 +155,14 @@ export class MemoryKernel implements Kernel {
     this.#routesEvent(route, 'added', true);
   }
 
+  /** `ip route replace … proto bgp`, and the news of it is lost. */
+  replaceUnheard(route: KernelRoute): void {
+    this.#change({ type: 'replace', route, known: false });
+  }
+
   /** Another program changes next-hop objects. */
   changeObjectsByOthers(...changes: readonly ObjectChange[]): void {
-    this.#objects.apply(changes);
+    for (const change of changes) this.#objects.change(change);
     for (const change of changes)
       this.emit({
         type: 'objects',
@@ -210,6 +208,11 @@ export class MemoryKernel implements Kernel {
     this.emit({ type: 'routes', route: { ...route, metric }, change, replaces, by: OTHER_PORT });
   }
 
+  #apply(change: MemoryChange): { readonly name: string; readonly message: string } | undefined {
+    this.applied.push(change);
+    return this.#change(change);
+  }
+
   #change(change: MemoryChange): { readonly name: string; readonly message: string } | undefined {
     const route = { ...change.route, metric: shownMetric(change.route.prefix, change.route.metric) };
     const failing = this.#failing.get(route.prefix);
@@ -245,74 +248,5 @@ export class MemoryKernel implements Kernel {
 
 /** Of the one other program that there is. */
 const OTHER_PORT = 4711;
-
-/** Next-hop objects, and what the kernel does to routes and groups when one goes. */
-class MemoryObjects implements ObjectKernel {
-  readonly #byId = new Map<number, NextHopObject>();
-  hasHoles = false;
-  fails: ((object: NextHopObject) => string | undefined) | undefined;
-
-  constructor(private readonly routes: RouteTable) {}
-
-  list(): readonly NextHopObject[] | undefined {
-    return this.hasHoles ? undefined : [...this.#byId.values()];
-  }
-
-  has(id: number): boolean {
-    return this.#byId.has(id);
-  }
-
-  nextHopsOf({ object, nextHops }: KernelRoute): readonly KernelNextHop[] {
-    const found = object === undefined ? undefined : this.#byId.get(object);
-    if (found === undefined) return nextHops;
-    if (found.hop !== undefined) return [found.hop];
-    return found.members.flatMap(({ id, weight }) => {
-      const hop = this.#byId.get(id)?.hop;
-      return hop === undefined ? [] : [{ ...hop, weight }];
-    });
-  }
-
-  apply(changes: readonly ObjectChange[]): readonly (KernelError | undefined)[] {
-    return changes.map((change) => {
-      if (change.type === 'remove') {
-        this.#remove(change.id);
-        return undefined;
-      }
-      const failure = this.#put(change);
-      return failure && { errno: ERRNO[failure.name] ?? 22, ...failure };
-    });
-  }
-
-  dropInterface(name: string): void {
-    for (const { id, hop } of [...this.#byId.values()]) if (hop?.interface === name) this.#remove(id);
-  }
-
-  #put({
-    object,
-    create,
-  }: ObjectChange & { readonly type: 'put' }): { name: string; message: string } | undefined {
-    const before = this.#byId.get(object.id);
-    if (create && before !== undefined) return { name: 'EEXIST', message: 'File exists' };
-    if (before !== undefined && (before.hop === undefined) !== (object.hop === undefined))
-      return { name: 'EINVAL', message: 'Can not replace a nexthop with a nexthop group.' };
-    const failing = this.fails?.(object);
-    if (failing !== undefined) return { name: failing, message: `made to fail with ${failing}` };
-    if (object.members?.some(({ id }) => this.#byId.get(id)?.hop === undefined))
-      return { name: 'EINVAL', message: 'Invalid nexthop id' };
-    this.#byId.set(object.id, object);
-    return undefined;
-  }
-
-  #remove(id: number): void {
-    if (!this.#byId.delete(id)) return;
-    for (const route of [...this.routes.values()]) if (route.object === id) this.routes.remove(route);
-    for (const group of [...this.#byId.values()]) {
-      const members = group.members?.filter((member) => member.id !== id);
-      if (members === undefined || members.length === group.members!.length) continue;
-      if (members.length === 0) this.#remove(group.id);
-      else this.#byId.set(group.id, { id: group.id, protocol: group.protocol, members });
-    }
-  }
-}
 
 const lengthOf = (prefix: Prefix): number => Number(prefix.slice(prefix.indexOf('/') + 1));

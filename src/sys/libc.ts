@@ -2,8 +2,9 @@
 // spaces. Nothing here knows an address format or a protocol; sockets.ts and kernel/netlink do. This is the only file
 // that touches koffi, and it loads it on the first call, so that commands which need no socket do not pay for it.
 //
-// koffi is used with plain int, void* and uint64 signatures only (no structs, callbacks, async): its releases kept
-// fixing memory bugs in the rest.
+// koffi is used with plain int, void* and uint64 signatures only (no structs, no callbacks): its releases kept fixing memory
+// bugs in the rest. One call may run on a thread of libuv's pool (`sendLater`): koffi hands over the address of the octets,
+// which are outside of V8's heap and stay where they are for as long as somebody here refers to them.
 
 import { constants } from 'node:os';
 import { getSystemErrorMap, getSystemErrorName } from 'node:util';
@@ -38,7 +39,16 @@ interface Calls {
   bind(fd: number, address: Uint8Array, length: number): number;
   listen(fd: number, backlog: number): number;
   close(fd: number): number;
-  send(fd: number, octets: Uint8Array, length: number, flags: number): number;
+  send: {
+    (fd: number, octets: Uint8Array, length: number, flags: number): number;
+    async(
+      fd: number,
+      octets: Uint8Array,
+      length: number,
+      flags: number,
+      done: (failed: Error | null, sent: number) => void,
+    ): void;
+  };
   recv(fd: number, octets: Uint8Array, length: number, flags: number): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
@@ -66,7 +76,7 @@ function load(): { readonly calls: Calls; readonly errno: () => number } {
       bind: libc.func('int bind(int, void *, uint32_t)'),
       listen: libc.func('int listen(int, int)'),
       close: libc.func('int close(int)'),
-      send: libc.func('int64_t send(int, void *, uint64_t, int)'),
+      send: libc.func('int64_t send(int, void *, uint64_t, int)') as Calls['send'],
       recv: libc.func('int64_t recv(int, void *, uint64_t, int)'),
       setsockopt: libc.func('int setsockopt(int, int, int, void *, uint32_t)'),
       getsockopt: libc.func('int getsockopt(int, int, int, void *, void *)'),
@@ -144,6 +154,27 @@ export function send(
   const sent = load().calls.send(fd, octets, length, flags);
   return sent < 0 ? systemError() : sent;
 }
+
+/**
+ * The same on a thread of libuv's pool, where it may take its time. Until `done` is called, in a later turn, the descriptor must
+ * stay open and the octets as they are: an array with a buffer of its own, which is not in V8's heap.
+ */
+export function sendLater(
+  fd: number,
+  octets: Uint8Array,
+  length: number,
+  done: (sent: number | SystemError) => void,
+): void {
+  beingSent.add(octets);
+  load().calls.send.async(fd, octets, length, 0, (failed, sent) => {
+    beingSent.delete(octets);
+    if (failed !== null) throw failed; // our arguments are wrong
+    done(sent < 0 ? systemError() : sent);
+  });
+}
+
+/** Nobody else may refer to them any more. */
+const beingSent = new Set<Uint8Array>();
 
 /** Reads into `octets` from its start. @returns octets received; a longer datagram is cut off. */
 export function recv(fd: number, octets: Uint8Array, flags = 0): number | SystemError {

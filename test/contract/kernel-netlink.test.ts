@@ -120,7 +120,7 @@ describe('news', () => {
     expect(events.find((e) => e.type === 'addresses')).toEqual({ type: 'addresses', interface: 'eth0' });
   });
 
-  it('of an interface that was made just now is known to the next change', () => {
+  it('of an interface that was made just now is known to the next change', async () => {
     addInterface(namespace, 'eth7', '10.7.0.1/24');
     const route = {
       prefix: P,
@@ -129,10 +129,10 @@ describe('news', () => {
       nextHops: [{ gateway: address('10.7.0.2'), interface: 'eth7', weight: 1, onLink: false }],
       protocol: PROTOCOL_BGP,
     };
-    expect(applyTo(kernel, [{ type: 'replace', route }])).toEqual([]);
+    expect(await applyTo(kernel, [{ type: 'replace', route }])).toEqual([]);
     expect(ours()).toEqual(['10.65.0.0/26 via 10.0.0.2 dev eth7 metric 5'.replace('10.0.0.2', '10.7.0.2')]);
     namespace.ip('link', 'delete', 'eth7');
-    expect(applyTo(kernel, [{ type: 'replace', route }])).toMatchObject([
+    expect(await applyTo(kernel, [{ type: 'replace', route }])).toMatchObject([
       { name: 'ENODEV', message: 'there is no interface eth7; tried again when it comes' },
     ]);
   });
@@ -171,7 +171,7 @@ describe('news', () => {
 
   it(
     'that is lost does not make us change another program’s route',
-    () => {
+    async () => {
       flood();
       const route = {
         prefix: prefix('20.0.200.77/32'),
@@ -180,7 +180,9 @@ describe('news', () => {
         nextHops: [],
         protocol: PROTOCOL_BGP,
       };
-      expect(applyTo(kernel, [{ type: 'replace', route, known: true }])).toMatchObject([{ name: 'EEXIST' }]);
+      expect(await applyTo(kernel, [{ type: 'replace', route, known: true }])).toMatchObject([
+        { name: 'EEXIST' },
+      ]);
       expect(namespace.ip('route', 'show', '20.0.200.77')).toMatch(/via 10\.0\.0\.9 dev eth0 proto static/);
     },
     FLOOD_MS,
@@ -188,7 +190,7 @@ describe('news', () => {
 });
 
 describe('batches', () => {
-  it('of any size of message are carried out whole', () => {
+  it('of any size of message are carried out whole', async () => {
     const gateways = Array.from({ length: 32 }, (_, i) => address(`fd00::${(i + 2).toString(16)}`));
     const routes = Array.from({ length: 500 }, (_, i) => ({
       prefix: prefix(`fd65::${(i + 1).toString(16)}/128`),
@@ -198,7 +200,7 @@ describe('batches', () => {
       protocol: PROTOCOL_BGP,
     }));
     expect(
-      applyTo(
+      await applyTo(
         kernel,
         routes.map((route) => ({ type: 'replace', route })),
       ),
@@ -208,7 +210,7 @@ describe('batches', () => {
     expect(found.every((route) => route.nextHops.length === 32)).toBe(true);
   });
 
-  it('report each of many failures', () => {
+  it('report each of many failures', async () => {
     const changes = Array.from({ length: 2000 }, (_, i) => ({
       type: 'replace' as const,
       route: {
@@ -219,7 +221,7 @@ describe('batches', () => {
         protocol: PROTOCOL_BGP,
       },
     }));
-    const errors = applyTo(kernel, changes);
+    const errors = await applyTo(kernel, changes);
     expect(errors).toHaveLength(2000);
     expect(new Set(errors.map((error) => error.change)).size).toBe(2000);
     expect(errors[0]!.message).toMatch(/gateway.*connected network/);

@@ -12,13 +12,15 @@ import {
 import { MemoryKernel } from '../../src/kernel/memory.ts';
 import { openRtnetlink } from '../../src/kernel/netlink/rtnetlink.ts';
 import { addInterface, makeNamespace, type Namespace, removeNamespaces, until } from '../support/netns.ts';
-import { applyTo, type RouteChange } from '../support/routes.ts';
+import { applyTo, batchOf, type RouteChange } from '../support/routes.ts';
 
 interface World {
   readonly kernel: Kernel;
   /** Another program's change: `ip route add|del …`; with protocol bgp it is somebody meddling with ours. */
   addByOthers(route: KernelRoute): void;
   removeByOthers(route: KernelRoute): void;
+  /** The same kernel, opened once more. */
+  another(): Kernel;
   /** All routes of a prefix as "protocol metric type", sorted. */
   seen(prefixText: string): string[];
 }
@@ -74,6 +76,7 @@ function memoryWorld(): World {
   kernel.addByOthers(of(unicast('172.16.0.0/16', 0, via('10.0.0.254')), STATIC));
   return {
     kernel,
+    another: () => kernel,
     addByOthers: (route) => {
       kernel.addByOthers(route);
       if (route.protocol !== PROTOCOL_BGP) note(route, true);
@@ -97,10 +100,14 @@ function netlinkWorld(): World {
   const namespace = makeNamespace('k');
   addInterface(namespace, 'eth0', '10.0.0.1/24', 'fd00::1/64');
   namespace.ip('route', 'add', '172.16.0.0/16', 'via', '10.0.0.254', 'protocol', 'static');
-  const kernel = openRtnetlink({ netns: namespace.path });
-  if (!('apply' in kernel)) throw new Error(kernel.message);
+  const open = (): Kernel => {
+    const made = openRtnetlink({ netns: namespace.path });
+    if (!('apply' in made)) throw new Error(made.message);
+    return made;
+  };
   return {
-    kernel,
+    kernel: open(),
+    another: open,
     addByOthers: (route) => namespace.ip('route', 'add', ...words(route)),
     removeByOthers: (route) => namespace.ip('route', 'delete', ...words(route)),
     seen: (text) => shown(namespace, text),
@@ -188,11 +195,11 @@ describe.each([
     ['an IPv6 equal-cost set', unicast('fd65::/122', 1024, via('fd00::2'), via('fd00::3'))],
     ['an IPv4 set with weights', unicast('10.65.0.0/26', 1024, via('10.0.0.2', 'eth0', 3), via('10.0.0.3'))],
     ['the largest metric', unicast('10.65.0.0/26', 4294967295, via('10.0.0.2'))],
-  ])('installs, shows and removes %s', (_what, route) => {
-    expect(applyTo(kernel, [replace(route)])).toEqual([]);
+  ])('installs, shows and removes %s', async (_what, route) => {
+    expect(await applyTo(kernel, [replace(route)])).toEqual([]);
     expectRoutes(kernel.routes(), [route]);
     expect(kernel.routes()[0]!.protocol).toBe(PROTOCOL_BGP);
-    expect(applyTo(kernel, [remove(route)])).toEqual([]);
+    expect(await applyTo(kernel, [remove(route)])).toEqual([]);
     expectRoutes(kernel.routes(), []);
   });
 
@@ -209,7 +216,7 @@ describe.each([
     world.addByOthers(workload);
     await until('it is told', () => events.length > 0);
     expect(texts()).toContain('10.65.3.7/32 3 eth0');
-    applyTo(kernel, [replace(unicast('10.65.0.0/26', 1024, via('10.0.0.2')))]);
+    await applyTo(kernel, [replace(unicast('10.65.0.0/26', 1024, via('10.0.0.2')))]);
     expect(texts().filter((text) => text.startsWith('10.65.0.0/26'))).toEqual([]); // ours
     world.removeByOthers(workload);
     await until('it is gone', () => !texts().some((text) => text.startsWith('10.65.3.7/32')));
@@ -256,49 +263,49 @@ describe.each([
       unicast('fd65::/122', 1024, via('fd00::2')),
       unicast('fd65::/122', 1024, onLink()),
     ],
-  ])('replaces %s, and back, with nothing left over, known or not', (_what, one, other) => {
+  ])('replaces %s, and back, with nothing left over, known or not', async (_what, one, other) => {
     for (const known of [false, true]) {
       for (const route of [one, other, one]) {
-        expect(applyTo(kernel, [{ type: 'replace', route, known }])).toEqual([]);
+        expect(await applyTo(kernel, [{ type: 'replace', route, known }])).toEqual([]);
         expectRoutes(kernel.routes(), [route]);
       }
     }
   });
 
-  it('holds routes of one prefix with unlike metrics side by side, and removes just the one meant', () => {
+  it('holds routes of one prefix with unlike metrics side by side, and removes just the one meant', async () => {
     for (const [low, high] of [
       [unicast('10.65.0.0/26', 0, via('10.0.0.2')), unicast('10.65.0.0/26', 1024, via('10.0.0.2'))],
       [unicast('fd65::/122', 7, via('fd00::2')), unicast('fd65::/122', 0, via('fd00::2'))],
       [blackhole('10.66.0.0/26'), unicast('10.66.0.0/26', 9, via('10.0.0.2'))],
     ] as const) {
-      applyTo(kernel, [replace(low), replace(high)]);
+      await applyTo(kernel, [replace(low), replace(high)]);
       expectRoutes(kernel.routes(), [low, high]);
-      applyTo(kernel, [remove(low)]);
+      await applyTo(kernel, [remove(low)]);
       expectRoutes(kernel.routes(), [high]);
-      applyTo(kernel, [remove(high)]);
+      await applyTo(kernel, [remove(high)]);
     }
   });
 
-  it('does not remove a unicast route in place of an absent blackhole without metric', () => {
+  it('does not remove a unicast route in place of an absent blackhole without metric', async () => {
     const route = unicast('10.65.0.0/26', 1024, via('10.0.0.2'));
-    applyTo(kernel, [replace(route), remove(blackhole('10.65.0.0/26'))]);
+    await applyTo(kernel, [replace(route), remove(blackhole('10.65.0.0/26'))]);
     expectRoutes(kernel.routes(), [route]);
   });
 
-  it('takes a doubled replace, and the removal of what is not there, as done', () => {
+  it('takes a doubled replace, and the removal of what is not there, as done', async () => {
     const route = unicast('10.65.0.0/26', 1024, via('10.0.0.2'));
-    for (let i = 0; i < 2; i++) expect(applyTo(kernel, [replace(route)])).toEqual([]);
-    expect(applyTo(kernel, [remove(route), remove(blackhole('fd99::/64'))])).toEqual([]);
-    expect(applyTo(kernel, [remove(route)])).toEqual([]);
+    for (let i = 0; i < 2; i++) expect(await applyTo(kernel, [replace(route)])).toEqual([]);
+    expect(await applyTo(kernel, [remove(route), remove(blackhole('fd99::/64'))])).toEqual([]);
+    expect(await applyTo(kernel, [remove(route)])).toEqual([]);
     expect(kernel.routes()).toEqual([]);
   });
 
-  it('applies the rest of a call when some changes fail, and says which failed and why', () => {
+  it('applies the rest of a call when some changes fail, and says which failed and why', async () => {
     const bad = unicast('10.66.0.0/26', 1024, via('192.0.2.9'));
     const good = Array.from({ length: 1200 }, (_, i) =>
       unicast(`10.70.${i >> 8}.${i & 255}/32`, 1024, via('10.0.0.2')),
     );
-    const errors = applyTo(kernel, [
+    const errors = await applyTo(kernel, [
       ...good.slice(0, 600).map(replace),
       replace(bad),
       ...good.slice(600).map(replace),
@@ -309,10 +316,10 @@ describe.each([
     expectRoutes(kernel.routes(), good);
   });
 
-  it('keeps the old route when its replacement fails', () => {
+  it('keeps the old route when its replacement fails', async () => {
     const route = unicast('10.65.0.0/26', 1024, via('10.0.0.2'));
-    applyTo(kernel, [replace(route)]);
-    expect(applyTo(kernel, [replace(unicast('10.65.0.0/26', 1024, via('192.0.2.9')))])).toHaveLength(1);
+    await applyTo(kernel, [replace(route)]);
+    expect(await applyTo(kernel, [replace(unicast('10.65.0.0/26', 1024, via('192.0.2.9')))])).toHaveLength(1);
     expectRoutes(kernel.routes(), [route]);
   });
 
@@ -321,40 +328,79 @@ describe.each([
     ['IPv6', unicast('fd65::/122', 1024, via('fd00::9')), unicast('fd65::/122', 1024, via('fd00::2'))],
     ['IPv6 default metric', unicast('fd65::/122', 1024, via('fd00::9')), blackhole('fd65::/122', 0)],
     ['blackhole', blackhole('10.65.0.0/26'), blackhole('10.65.0.0/26')],
-  ])('leaves another program’s route with our prefix and metric alone (%s)', (_what, theirs, ours) => {
+  ])('leaves another program’s route with our prefix and metric alone (%s)', async (_what, theirs, ours) => {
     world.addByOthers(of(theirs, STATIC));
     const before = world.seen(theirs.prefix);
     for (const known of [false, true]) {
-      const errors = applyTo(kernel, [{ type: 'replace', route: ours, known }]);
+      const errors = await applyTo(kernel, [{ type: 'replace', route: ours, known }]);
       expect(errors).toMatchObject([{ name: 'EEXIST', change: { route: ours } }]);
       expect(errors[0]!.message).toMatch(/protocol static.*ip route show/);
     }
-    expect(applyTo(kernel, [remove(ours)])).toEqual([]);
+    expect(await applyTo(kernel, [remove(ours)])).toEqual([]);
     expect(world.seen(theirs.prefix)).toEqual(before);
     world.removeByOthers(of(theirs, STATIC));
-    expect(applyTo(kernel, [replace(ours)])).toEqual([]);
+    expect(await applyTo(kernel, [replace(ours)])).toEqual([]);
     expectRoutes(kernel.routes(), [ours]);
   });
 
-  it('lives beside another program’s route with another metric', () => {
+  it('lives beside another program’s route with another metric', async () => {
     const theirs = of(unicast('10.65.0.0/26', 5, via('10.0.0.9')), BOOT);
     const ours = unicast('10.65.0.0/26', 1024, via('10.0.0.2'));
     world.addByOthers(theirs);
-    expect(applyTo(kernel, [replace(ours)])).toEqual([]);
+    expect(await applyTo(kernel, [replace(ours)])).toEqual([]);
     expect(world.seen('10.65.0.0/26')).toEqual(['186 1024 unicast', '3 5 unicast']);
-    applyTo(kernel, [remove(ours)]);
+    await applyTo(kernel, [remove(ours)]);
     expect(world.seen('10.65.0.0/26')).toEqual(['3 5 unicast']);
   });
 
-  it('notices a conflict that began just now, before any news of it was read', () => {
+  it('notices a conflict that began just now, before any news of it was read', async () => {
     const ours = unicast('10.65.0.0/26', 1024, via('10.0.0.2'));
-    applyTo(kernel, [replace(ours)]);
+    await applyTo(kernel, [replace(ours)]);
     world.removeByOthers(ours);
     world.addByOthers(of(unicast('10.65.0.0/26', 1024, via('10.0.0.9')), STATIC));
-    expect(applyTo(kernel, [{ type: 'replace', route: ours, known: true }])).toMatchObject([
+    expect(await applyTo(kernel, [{ type: 'replace', route: ours, known: true }])).toMatchObject([
       { name: 'EEXIST' },
     ]);
     expect(world.seen('10.65.0.0/26')).toEqual(['4 1024 unicast']);
+  });
+
+  it('makes changes beside the event loop, one batch at a time', async () => {
+    const batch = batchOf([replace(blackhole('10.65.0.0/26'))]);
+    let over = false;
+    const done = new Promise<void>((resolve) => {
+      kernel.apply(batch, () => {
+        over = true;
+        resolve();
+      });
+    });
+    expect(over).toBe(false);
+    expect(() => kernel.apply(batchOf([replace(blackhole('10.66.0.0/26'))]), () => undefined)).toThrow(
+      /one batch/,
+    );
+    await done;
+    expectRoutes(kernel.routes(), [blackhole('10.65.0.0/26')]);
+  });
+
+  it('has nothing to do for an empty batch, and says so in a later turn', async () => {
+    let over = false;
+    kernel.apply(batchOf([]), () => {
+      over = true;
+    });
+    expect(over).toBe(false);
+    await until('it is over', () => over);
+  });
+
+  it('tells nobody after close', async () => {
+    let over = false;
+    kernel.apply(batchOf([replace(blackhole('10.65.0.0/26'))]), () => {
+      over = true;
+    });
+    kernel.close();
+    const other = world.another();
+    await until('the route is there', () => other.routes().length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    other.close();
+    expect(over).toBe(false);
   });
 
   it('shows our routes alone', () => {
@@ -379,9 +425,9 @@ describe.each([
     expect(kernel.resolve(address(text))).toMatchObject({ foreign: expected, own: undefined });
   });
 
-  it('resolves past our own routes, and shows the one that is more specific', () => {
+  it('resolves past our own routes, and shows the one that is more specific', async () => {
     const ours = unicast('172.16.5.0/24', 1024, via('10.0.0.2'));
-    applyTo(kernel, [replace(ours)]);
+    await applyTo(kernel, [replace(ours)]);
     const { foreign, own } = kernel.resolve(address('172.16.5.5'));
     expect(foreign).toMatchObject({ reachable: true, gateway: '10.0.0.254', prefix: '172.16.0.0/16' });
     expect(own?.prefix).toBe(ours.prefix);
@@ -389,7 +435,7 @@ describe.each([
   });
 
   it('tells of routes that others add and remove, and not of our own changes', async () => {
-    applyTo(kernel, [replace(unicast('10.65.0.0/26', 1024, via('10.0.0.2')))]);
+    await applyTo(kernel, [replace(unicast('10.65.0.0/26', 1024, via('10.0.0.2')))]);
     world.addByOthers(of(unicast('10.99.0.0/16', 3, via('10.0.0.9')), STATIC));
     world.removeByOthers(unicast('10.65.0.0/26', 1024, via('10.0.0.2')));
     await until('the removal is told', () =>
@@ -413,16 +459,16 @@ describe.each([
     world.addByOthers(of(unicast('10.99.0.0/16', 3, via('10.0.0.9')), STATIC));
     const before = events.length;
     kernel.resolve(address('10.99.0.1'));
-    applyTo(kernel, [replace(blackhole('10.65.0.0/26'))]);
+    kernel.apply(batchOf([replace(blackhole('10.65.0.0/26'))]), () => undefined);
     kernel.routes();
     expect(events.length).toBe(before);
   });
 
-  it('scans in steps, and all steps together are all routes', () => {
+  it('scans in steps, and all steps together are all routes', async () => {
     const routes = Array.from({ length: 2000 }, (_, i) =>
       unicast(`10.70.${i >> 8}.${i & 255}/32`, 1024, via('10.0.0.2')),
     );
-    applyTo(kernel, routes.map(replace));
+    await applyTo(kernel, routes.map(replace));
     const scan = kernel.scan();
     const seen: KernelRoute[] = [];
     let steps = 0;

@@ -13,7 +13,6 @@ import {
 } from '../../src/kernel/kernel.ts';
 import { MemoryKernel } from '../../src/kernel/memory.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { applyTo } from '../support/routes.ts';
 
 const PREFIXES = ['10.65.0.0/26', '10.65.0.64/26', '10.65.0.7/32', 'fd65::/122'].map(prefix);
 const HOPS = ['10.0.0.2', '10.0.0.3', '172.16.0.9'].map(address);
@@ -29,6 +28,9 @@ type Step =
   | { readonly do: 'steal' | 'steal-object'; readonly index: number }
   | { readonly do: 'flush-objects' | 'bounce' }
   | { readonly do: 'plant'; readonly route: KernelRoute }
+  /** From here on the kernel takes its time: how many changes it makes, and when it says so, is up to the steps. */
+  | { readonly do: 'delay' | 'finish' }
+  | { readonly do: 'work'; readonly changes: number }
   | { readonly do: 'wait'; readonly milliseconds: number }
   | { readonly do: 'sweep' };
 
@@ -86,6 +88,9 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   fc.record({ do: fc.constant('sweep' as const) }),
+  fc.record({ do: fc.constant('delay' as const) }),
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('work' as const), changes: fc.nat(3) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('finish' as const) }) },
 );
 
 const objectsOf = (kernel: MemoryKernel) =>
@@ -136,8 +141,8 @@ async function play(
   losesNews: boolean,
   objects: boolean,
 ): Promise<void> {
-  const kernel = new MemoryKernel({ objects });
   const clock = new FakeClock();
+  const kernel = new MemoryKernel({ objects, later: (run) => clock.schedule(0, run) });
   const wanted = new Map<Prefix, FibRoute>();
   const reach = new Map<Address, Address | 'link' | undefined>();
   const occupied = new Map<string, KernelRoute>();
@@ -197,7 +202,7 @@ async function play(
         kernel.emit({ type: 'links', interface: 'eth0', up: true });
         break;
       case 'plant':
-        applyTo(kernel, [{ type: 'replace', route: step.route }]); // with `ip route replace … proto bgp`
+        kernel.replaceUnheard(step.route);
         break;
       case 'wait':
         await news();
@@ -206,9 +211,20 @@ async function play(
       case 'sweep':
         sync.sweep();
         break;
+      case 'delay':
+        kernel.work.waits = true;
+        break;
+      case 'work':
+        kernel.work.some(step.changes);
+        break;
+      case 'finish':
+        kernel.work.finish();
+        break;
     }
   }
 
+  kernel.work.waits = false;
+  kernel.work.finish();
   for (const key of PREFIXES) kernel.setFailing(key, undefined);
   for (const theirs of occupied.values()) kernel.removeByOthers(theirs);
   sync.sweep();

@@ -34,12 +34,16 @@ export const changesOf = (batch: RouteBatch): RouteChange[] =>
     known: batch.how[at] === HOW.REPLACE,
   }));
 
-/** The errors with their changes. */
+/** Has the kernel make the changes. @returns the errors with their changes. */
 export const applyTo = (
   kernel: Kernel,
   changes: readonly RouteChange[],
-): (RouteError & { readonly change: RouteChange })[] =>
-  kernel.apply(batchOf(changes)).map((error) => ({ ...error, change: changes[error.index]! }));
+): Promise<(RouteError & { readonly change: RouteChange })[]> =>
+  new Promise((resolve) => {
+    kernel.apply(batchOf(changes), (errors) =>
+      resolve(errors.map((error) => ({ ...error, change: changes[error.index]! }))),
+    );
+  });
 
 /** Takes changes out of a Fib. They are told as applied with `batch`. */
 export function takeFrom(fib: Fib, limit: number): { readonly changes: RouteChange[]; batch: RouteBatch } {

@@ -3,10 +3,10 @@
 import { ERRNO, isSystemError } from '../../sys/libc.ts';
 import type { KernelError, NextHopObject, ObjectChange, ObjectKernel } from '../kernel.ts';
 import { kernelError } from './errors.ts';
-import { MessageWriter, NLMSG, readError } from './message.ts';
+import { type Message, MessageWriter, NLMSG, readError } from './message.ts';
 import { RTM_NEXTHOP, readObject, writeObject, writeObjectDump } from './nexthop.ts';
 import type { Interfaces } from './route.ts';
-import { type Requests, readList } from './socket.ts';
+import { type Changes, readList } from './socket.ts';
 
 /** An error each is answered: they fit into any receive buffer. */
 const BATCH = 128;
@@ -15,7 +15,7 @@ export class NetlinkObjects implements ObjectKernel {
   readonly #writer = new MessageWriter();
 
   constructor(
-    private readonly requests: Requests,
+    private readonly changes: Changes,
     private readonly netns: string | undefined,
     private readonly interfaces: Interfaces,
     /** News is read first: an interface may be new. */
@@ -43,35 +43,49 @@ export class NetlinkObjects implements ObjectKernel {
     return step.value === true ? objects : undefined;
   }
 
-  apply(changes: readonly ObjectChange[]): readonly (KernelError | undefined)[] {
-    this.drain();
+  apply(
+    changes: readonly ObjectChange[],
+    done: (errors: readonly (KernelError | undefined)[]) => void,
+  ): void {
     const errors: (KernelError | undefined)[] = [];
-    for (let at = 0; at < changes.length; at += BATCH)
-      errors.push(...this.#applyBatch(changes.slice(at, at + BATCH)));
-    return errors;
+    const next = (): void => {
+      this.drain();
+      this.#applySome(changes.slice(errors.length, errors.length + BATCH), (some) => {
+        errors.push(...some);
+        if (errors.length < changes.length) next();
+        else done(errors);
+      });
+    };
+    next();
   }
 
-  #applyBatch(changes: readonly ObjectChange[]): (KernelError | undefined)[] {
+  /** @param done  called in a later turn. */
+  #applySome(
+    changes: readonly ObjectChange[],
+    done: (errors: readonly (KernelError | undefined)[]) => void,
+  ): void {
     const errors: (KernelError | undefined)[] = changes.map(() => undefined);
     this.#writer.reset();
-    const first = this.requests.sequence(changes.length);
+    const first = this.changes.sequence(changes.length);
     let last = -1;
     for (const [i, change] of changes.entries()) {
       const wrong = writeObject(this.#writer, change, this.interfaces, first + i);
       if (wrong === undefined) last = i;
       else errors[i] = { errno: ERRNO.ENODEV, name: 'ENODEV', message: wrong };
     }
-    if (last < 0) return errors;
+    if (last < 0) return this.changes.skip(() => done(errors));
     this.#writer.acknowledgeLast();
     const { octets } = this.#writer;
-    const failure = this.requests.exchange(octets, octets.length, first, (message) => {
+    const take = (message: Message): boolean => {
       if (message.type !== NLMSG.ERROR) return false;
       const { errno, text } = readError(message);
       const index = message.sequence - first;
       const absent = errno === ERRNO.ENOENT && changes[index]?.type === 'remove';
       if (errno !== 0 && !absent && index < changes.length) errors[index] = kernelError(errno, text);
       return index === last;
-    });
-    return isSystemError(failure) ? changes.map(() => failure) : errors;
+    };
+    this.changes.send(octets, octets.length, first, take, (failure) =>
+      done(isSystemError(failure) ? changes.map(() => failure) : errors),
+    );
   }
 }

@@ -9,12 +9,14 @@ import {
   getsockname,
   inNetworkNamespace,
   isSystemError,
+  MSG,
   recv,
   SO,
   SOCK,
   SOL_SOCKET,
   type SystemError,
   send,
+  sendLater,
   setsockopt,
   socket,
 } from '../../sys/libc.ts';
@@ -87,31 +89,22 @@ function filterOut(port: number): Buffer {
   return program;
 }
 
-/** The socket for requests. The kernel does its work inside send(), so asking and hearing the answer is one step. */
+/** The socket for questions. The kernel answers inside send(), so asking and hearing the answer is one step. */
 export class Requests {
   readonly #received = Buffer.allocUnsafeSlow(RECEIVE_OCTETS);
-  #sequence = 1;
+  readonly #sequences = new Sequences();
 
   constructor(readonly fd: number) {}
 
-  /** @returns the first of `count` sequence numbers. */
-  sequence(count = 1): number {
-    if (this.#sequence > 0x7fff_0000) this.#sequence = 1;
-    const first = this.#sequence;
-    this.#sequence += count;
-    return first;
+  sequence(): number {
+    return this.#sequences.take(1);
   }
 
   /**
    * Sends messages and hands the answers to `take` until it says that it has all.
    * @param first  sequence number of the first request: answers to older ones are skipped.
    */
-  exchange(
-    octets: Uint8Array,
-    length: number,
-    first: number,
-    take: (message: Message) => boolean,
-  ): SystemError | undefined {
+  exchange(octets: Uint8Array, length: number, first: number, take: TakeAnswer): SystemError | undefined {
     const sent = send(this.fd, octets, length);
     if (isSystemError(sent)) return sent;
     for (;;) {
@@ -124,6 +117,85 @@ export class Requests {
         if (message.sequence >= first && take(message)) return undefined;
       }
     }
+  }
+}
+
+/** @returns true when that was the last answer. */
+export type TakeAnswer = (message: Message) => boolean;
+
+/**
+ * The socket for changes. The kernel makes them inside send(), and may wait there: for its lock on routes, which whoever makes or
+ * removes an interface holds for long, and for readers of its tables, before it gives back memory. So send() runs on a thread of
+ * libuv's pool, once at a time. When it returns, all answers are there.
+ */
+export class Changes {
+  readonly #received = Buffer.allocUnsafeSlow(RECEIVE_OCTETS);
+  readonly #sequences = new Sequences();
+  #sending = false;
+  #closed = false;
+
+  constructor(readonly fd: number) {}
+
+  /** @returns the first of `count` sequence numbers. */
+  sequence(count: number): number {
+    return this.#sequences.take(count);
+  }
+
+  /**
+   * Sends messages and hands the answers to `take` until it says that it has all; then calls `done`, but never after `close`.
+   * @param octets  stay as they are until then. @param first  as for `Requests`.
+   */
+  send(
+    octets: Uint8Array,
+    length: number,
+    first: number,
+    take: TakeAnswer,
+    done: (failed: SystemError | undefined) => void,
+  ): void {
+    if (this.#sending) throw new Error('invariant: one batch of changes at a time');
+    this.#sending = true;
+    sendLater(this.fd, octets, length, (sent) => {
+      this.#sending = false;
+      if (this.#closed) close(this.fd);
+      else done(isSystemError(sent) ? sent : this.#answers(first, take));
+    });
+  }
+
+  /** Nothing had to be sent. */
+  skip(done: () => void): void {
+    setImmediate(() => {
+      if (!this.#closed) done();
+    });
+  }
+
+  /** What is on its way to the kernel gets there; a descriptor that others may get meanwhile must not. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.#sending) close(this.fd);
+  }
+
+  #answers(first: number, take: TakeAnswer): SystemError | undefined {
+    for (;;) {
+      const received = recv(this.fd, this.#received, MSG.DONTWAIT);
+      if (isSystemError(received)) {
+        if (received.name === 'EINTR') continue;
+        return received.name === 'EAGAIN' ? { ...received, message: 'the kernel did not answer' } : received;
+      }
+      for (const message of messages(this.#received.subarray(0, received)))
+        if (message.sequence >= first && take(message)) return undefined;
+    }
+  }
+}
+
+class Sequences {
+  #next = 1;
+
+  take(count: number): number {
+    if (this.#next > 0x7fff_0000) this.#next = 1;
+    const first = this.#next;
+    this.#next += count;
+    return first;
   }
 }
 

@@ -59,6 +59,71 @@ function installed(metric = 1024): Fib {
 
 const stateOf = (fib: Fib, key: Prefix = P) => fib.view(key)[0]?.state;
 
+describe('while changes are on their way to the kernel', () => {
+  const refused = [{ index: 0, errno: 1, name: 'EPERM', message: 'refused' }];
+  const on = (fib: Fib) => {
+    const { changes, batch } = takeFrom(fib, 100);
+    return { texts: changes.map(text), land: (errors = refused.slice(1)) => fib.applied(batch, errors, 0) };
+  };
+  const toA = () => {
+    const fib = new Fib();
+    for (const hop of [A, B]) fib.setNextHop(hop, onLink);
+    fib.want(P, to(1024, A));
+    return fib;
+  };
+
+  it('no more are made of the same prefix, which counts as pending; others are', () => {
+    const fib = toA();
+    const first = on(fib);
+    expect(first.texts).toEqual([`+${P} 1024 ${A}`]);
+    expect([fib.sizes.pending, stateOf(fib)]).toEqual([1, 'pending']);
+    fib.want(P, to(1024, B));
+    fib.want(Q, to(1024, B));
+    expect(on(fib).texts).toEqual([`+${Q} 1024 ${B}`]);
+    first.land();
+    expect(work(fib)).toEqual([[`+${P} 1024 ${B}`]]);
+    expect(stateOf(fib)).toBe('installed');
+  });
+
+  it('a prefix that nobody wants any more is held, and its route removed once it is there', () => {
+    const fib = toA();
+    const { land } = on(fib);
+    fib.want(P, undefined);
+    const { prefixes } = fib.rows('ipv4');
+    const row = prefixes.findPrefix(P);
+    expect([row >= 0, prefixes.addPrefix(Q) === row]).toEqual([true, false]);
+    land();
+    expect(work(fib)).toEqual([[`-${P} 1024 ${A}`]]);
+    expect([prefixes.findPrefix(P) >= 0, fib.sizes]).toEqual([
+      false,
+      { wanted: 0, present: 0, pending: 0, failed: 0, unresolved: 0 },
+    ]);
+  });
+
+  it('a refusal of what nobody wants any more does not hold up what is wanted now', () => {
+    const fib = toA();
+    const { land } = on(fib);
+    fib.want(P, to(1024, B));
+    land(refused);
+    expect(fib.sizes.failed).toBe(0);
+    expect(work(fib)).toEqual([[`+${P} 1024 ${B}`]]);
+    fib.want(P, to(1024, A));
+    const again = on(fib);
+    again.land(refused);
+    expect([stateOf(fib), work(fib)]).toEqual(['failed', []]);
+  });
+
+  it('a list that was begun meanwhile says nothing of them', () => {
+    const fib = toA();
+    const { land } = on(fib);
+    fib.beginRescan();
+    expect(fib.rescan(listOf([route(P, 1024, B)]))).toBe(0);
+    expect([...fib.finishRescan()]).toEqual([]);
+    land();
+    expect([stateOf(fib), work(fib)]).toEqual(['installed', []]);
+  });
+});
+
 describe('a route through a tunnel (Calico data model §3.7)', () => {
   const through = (...tunnels: (string | undefined)[]): FibRoute => ({
     type: 'unicast',
@@ -66,7 +131,11 @@ describe('a route through a tunnel (Calico data model §3.7)', () => {
     metric: 1024,
     tunnels,
   });
-  const hopsOf = (fib: Fib) => takeFrom(fib, 10).changes.flatMap((change) => change.route.nextHops);
+  const hopsOf = (fib: Fib) => {
+    const { changes, batch } = takeFrom(fib, 10);
+    fib.applied(batch, [], 0);
+    return changes.flatMap((change) => change.route.nextHops);
+  };
 
   it('has the next hop itself as gateway on the link of the device, however that is reached', () => {
     const fib = new Fib();

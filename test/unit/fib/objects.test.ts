@@ -24,6 +24,7 @@ function newKernel(): MemoryKernel {
 
 function run(kernel: MemoryKernel): { readonly sync: FibSync; readonly clock: FakeClock } {
   const clock = new FakeClock();
+  kernel.work.later = (done) => clock.schedule(0, done);
   const sync = new FibSync({ kernel, clock, onNextHop: () => undefined, onLog: () => undefined });
   sync.start();
   return { sync, clock };

@@ -10,7 +10,6 @@ import {
 } from '../../../src/kernel/kernel.ts';
 import { MemoryKernel } from '../../../src/kernel/memory.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { applyTo } from '../../support/routes.ts';
 
 const P = prefix('10.65.0.0/26');
 const A = address('10.0.0.2');
@@ -48,9 +47,9 @@ interface Fixture {
 
 /** eth0 with 10.0.0.0/24 on the link. */
 function fixture(): Fixture {
-  const kernel = new MemoryKernel();
-  kernel.addByOthers(route('10.0.0.0/24', 0, 2, hop(undefined)));
   const clock = new FakeClock();
+  const kernel = new MemoryKernel({ later: (run) => clock.schedule(0, run) });
+  kernel.addByOthers(route('10.0.0.0/24', 0, 2, hop(undefined)));
   const costs: [Address, number | undefined][] = [];
   const log: FibLog[] = [];
   let linkUps = 0;
@@ -136,20 +135,20 @@ describe('FibSync', () => {
     expect(sync.inStep()).toBe(true);
   });
 
-  it('carries over at most 128 prefixes at once, and in one turn for as long as it may', () => {
+  it('carries over at most 2048 prefixes at once', () => {
     const { kernel, clock, sync } = fixture();
     sync.start();
     clock.run();
     const sizes: number[] = [];
     const apply = kernel.apply.bind(kernel);
-    kernel.apply = (changes) => {
+    kernel.apply = (changes, done) => {
       sizes.push(changes.size);
-      return apply(changes);
+      apply(changes, done);
     };
-    for (let i = 0; i < 1200; i++) sync.want(prefix(`10.70.${i >> 8}.${i & 255}/32`), blackhole);
+    for (let i = 0; i < 5000; i++) sync.want(prefix(`10.70.${i >> 8}.${i & 255}/32`), blackhole);
     clock.run();
-    expect(sizes).toEqual([...Array(9).fill(128), 48]);
-    expect(sync.counters).toMatchObject({ batches: 10, replaced: 1200, removed: 0, failures: 0 });
+    expect(sizes).toEqual([2048, 2048, 904]);
+    expect(sync.counters).toMatchObject({ batches: 3, replaced: 5000, removed: 0, failures: 0 });
   });
 
   it('adopts the routes of an earlier run, and sweeps those not wanted', () => {
@@ -410,7 +409,7 @@ describe('FibSync', () => {
       sync.want(P, to(A));
       clock.run();
       const wrong = route(P, 1024, PROTOCOL_BGP, hop(address('10.0.0.9')));
-      applyTo(kernel, [{ type: 'replace', route: wrong }]);
+      kernel.replaceUnheard(wrong);
       clock.advance(59_000);
       expect(kernel.routes()).toMatchObject([wrong]);
       clock.advance(2000);
@@ -434,6 +433,99 @@ describe('FibSync', () => {
       expect([kernel.applied.length, sync.counters.rescans]).toEqual([1, 1]);
       clock.advance(1000);
       expect([kernel.applied.length, sync.counters.rescans]).toEqual([1, 2]);
+    });
+  });
+
+  describe('while the kernel works at changes', () => {
+    /** P is on its way, and the kernel takes its time. */
+    function onItsWay(): Fixture {
+      const made = fixture();
+      made.sync.start();
+      made.clock.run();
+      made.kernel.work.waits = true;
+      made.sync.want(P, to(A));
+      made.clock.run();
+      expect([made.kernel.work.isBusy, made.kernel.applied]).toEqual([true, []]);
+      return made;
+    }
+    const Q = prefix('10.65.0.64/26');
+
+    it('waits with more, is out of step, and hands over together what has come together', () => {
+      const { kernel, clock, sync } = onItsWay();
+      sync.want(Q, to(A));
+      sync.want(P, undefined);
+      clock.advance(1000);
+      expect([sync.inStep(), kernel.applied.length]).toEqual([false, 0]);
+      kernel.work.finish();
+      expect(prefixes(kernel)).toEqual([P]);
+      kernel.work.finish();
+      expect([prefixes(kernel), sync.inStep()]).toEqual([[Q], true]);
+    });
+
+    it.each([
+      ['before it makes them', 0],
+      ['after', 1],
+    ])('mends what somebody did %s', async (_when, made) => {
+      const { kernel, clock, sync } = onItsWay();
+      kernel.addByOthers(route(P, 7, PROTOCOL_BGP)); // a route of ours that we do not want
+      kernel.work.some(made);
+      const theirs = kernel.routes().find(({ metric }) => metric === 1024);
+      if (theirs !== undefined) kernel.removeByOthers(theirs);
+      await news();
+      clock.advance(100);
+      kernel.work.waits = false;
+      kernel.work.finish();
+      clock.advance(1000);
+      expect(kernel.routes()).toMatchObject([{ prefix: P, metric: 1024, nextHops: [hop(A)] }]);
+      expect(sync.inStep()).toBe(true);
+    });
+
+    it('lists nothing: an interface that went is looked at afterwards', async () => {
+      const { kernel, clock, sync } = onItsWay();
+      kernel.takeDown('eth0');
+      await news();
+      clock.advance(1000);
+      expect(sync.counters.rescans).toBe(0);
+      kernel.work.waits = false;
+      kernel.work.finish();
+      clock.advance(1000);
+      expect(sync.counters.rescans).toBe(1);
+      expect(sync.view(P)).toMatchObject([{ state: 'unresolved', present: [] }]);
+    });
+
+    it('says so when that takes long, and goes on when it is over', () => {
+      const { kernel, clock, sync, log } = onItsWay();
+      clock.advance(9_999);
+      expect(log).toEqual([]);
+      clock.advance(20_001);
+      expect(log).toEqual([{ event: 'kernel-slow', seconds: 10 }]);
+      kernel.work.finish();
+      clock.advance(20_000);
+      expect([log.length, sync.inStep()]).toEqual([1, true]);
+    });
+
+    it('removes all of ours on leaving, those on their way too', async () => {
+      const { kernel, sync } = onItsWay();
+      let left = false;
+      const done = sync.removeAll().then(() => {
+        left = true;
+      });
+      kernel.work.finish();
+      await news();
+      expect([left, prefixes(kernel)]).toEqual([false, [P]]);
+      kernel.work.finish();
+      await done;
+      expect(kernel.routes()).toEqual([]);
+    });
+
+    it('does nothing more after close, and nobody waits', async () => {
+      const { kernel, clock, sync } = onItsWay();
+      const done = sync.removeAll();
+      sync.close();
+      await done;
+      kernel.work.finish();
+      clock.advance(100_000);
+      expect([prefixes(kernel), clock.waiting, kernel.work.isBusy]).toEqual([[P], 0, false]);
     });
   });
 

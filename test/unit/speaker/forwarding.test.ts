@@ -8,12 +8,12 @@ const PEER = prefix('192.0.2.1/32');
 const OTHER = prefix('10.65.0.0/26');
 
 function fixture() {
-  const kernel = new MemoryKernel();
+  const clock = new FakeClock();
+  const kernel = new MemoryKernel({ later: (run) => clock.schedule(0, run) });
   kernel.addByOthers({
     ...{ prefix: prefix('10.0.0.0/24'), type: 'unicast', metric: 0, protocol: 2 },
     nextHops: [{ gateway: undefined, interface: 'eth0', weight: 1, onLink: false }],
   });
-  const clock = new FakeClock();
   const fib = new FibSync({ kernel, clock, onNextHop: () => {}, onLog: () => {} });
   fib.start();
   const plane = new KernelPlane(fib);
