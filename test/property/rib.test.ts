@@ -163,7 +163,7 @@ describe('AdjRibIn', () => {
               break;
             }
             case 'mark':
-              rib.forEachOfPeer(op.peer as PeerIndex, (path) => rib.markStale(path));
+              rib.nextGeneration(op.peer as PeerIndex);
               for (const entry of twin.values()) if (entry.peer === op.peer) entry.stale = true;
               break;
             case 'sweep':
@@ -216,6 +216,25 @@ describe('AdjRibIn', () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  it('a path stays stale however many generations of its peer follow', () => {
+    const table = new PrefixTable('ipv4');
+    const pool = new AttributePool();
+    const rib = new AdjRibIn(table, pool);
+    const peer = 1 as PeerIndex;
+    const announce = (at: string): PathId => {
+      const id = table.addPrefix(prefix(at));
+      rib.set(id, peer, 0, pool.intern(ATTRIBUTES[0]!), NONE);
+      return rib.find(id, peer, 0);
+    };
+    const old = announce('10.65.0.0/24');
+    for (let i = 0; i < 20_000; i++) {
+      const next = rib.nextGeneration(peer);
+      if (i % 7 > 0) continue;
+      expect(rib.isStale(announce('10.65.1.0/24'))).toBe(false);
+      expect([rib.isStale(old), rib.generationOf(old) < next]).toEqual([true, true]);
+    }
   });
 
   it('is gone through in slices, also where each path goes that is visited', () => {

@@ -87,7 +87,7 @@ export const restartCapability = (
 });
 
 export class Bench {
-  readonly speaker = new Speaker();
+  readonly speaker: Speaker;
   now = 0;
   /** Since the last `clear`. */
   outputs: Output[] = [];
@@ -102,7 +102,12 @@ export class Bench {
   private readonly contexts = new Map<ConnectionId, WireContext>();
   private readonly framers = new Map<ConnectionId, Framer>();
 
-  constructor(changes: Partial<SpeakerConfig> = {}, ...peers: readonly PeerConfig[]) {
+  /** @param changes  with `sliceCost`: see Sweeps. */
+  constructor(
+    { sliceCost, ...changes }: Partial<SpeakerConfig> & { readonly sliceCost?: number } = {},
+    ...peers: readonly PeerConfig[]
+  ) {
+    this.speaker = new Speaker(sliceCost === undefined ? {} : { sliceCost });
     this.tell(
       { type: 'Configure', speaker: speakerConfig(OWN, changes) },
       ...peers.map((config) => ({ type: 'AddPeer' as const, config })),

@@ -2,16 +2,16 @@
 // the candidates for a prefix are the paths that stand with it. A path that policy rejects stays, so that a change of
 // policy needs nothing from the peer.                                                                        [hot]
 //
-//   a path, four words   | peer, flags | received + 1 | accepted + 1 | … |     attributes as received and after policy (0: rejected);
-//                          where `received` is 0 there is no path
+//   a path, four words   | peer, … | received + 1 | accepted + 1 | … |         attributes as received and after policy (0: rejected);
+//                          where `received` is 0 there is no path; with the peer stand flags, and its generation
 //   the first one        in the record of the prefix (PrefixTable); its fourth word is the run of the others, 0 for none
 //   the others           in a run (PathRuns); their fourth word is the path identifier (RFC 7911)
 //   pathIds              Uint32[prefix]: the same of first paths, from the first path identifier on
 //
 // So most prefixes cost no line of memory beyond their record, and all paths of another stand side by side. A PathId says where a
 // path is: the number of its prefix, or FURTHER and its cell. It holds until a path of the same prefix comes or goes. All paths of
-// one peer are found by a walk over the prefixes: that is asked for when a session comes or goes, never for a route. A path holds one
-// use of its prefix and one of each of its attribute sets.
+// one peer are found by a walk over the prefixes: that is asked for when a session comes or goes, never for a route. That all of them are
+// stale now needs no walk: they are of an earlier generation then. A path holds one use of its prefix and one of each of its attribute sets.
 
 import { type AttributesId, NONE, type PathId, type PeerIndex, type PrefixId } from '../route/route.ts';
 import type { AttributePool } from './attribute-pool.ts';
@@ -30,12 +30,18 @@ const PATH_ID = 3;
 const FURTHER = 2 ** 30;
 
 const PEER_MASK = 0xffff;
-const STALE = 1 << 16;
-const LONG_LIVED = 2 << 16;
+const LONG_LIVED = 1 << 16;
+const HELD = 1 << 17;
 /** Two bits for what the origin check said: 0 is that it did not judge. */
 const ORIGIN_SHIFT = 18;
 const ORIGIN_MASK = 3 << ORIGIN_SHIFT;
-const HELD = 1 << 20;
+/** The upper twelve bits: the generation of its peer's in which it was told, modulo 4096. */
+const GENERATION_SHIFT = 20;
+const GENERATIONS = 4096;
+const GENERATION_MASK = GENERATIONS - 1;
+const WITHOUT_GENERATION = (1 << GENERATION_SHIFT) - 1;
+/** So often, older generations are made one, so that the counter never comes round to one that is still there. */
+const RENUMBER_EVERY = GENERATIONS / 4;
 
 /** As many as the bits for it can tell apart. */
 export const MAX_PEERS = PEER_MASK;
@@ -44,6 +50,8 @@ export class AdjRibIn {
   private readonly runs = new PathRuns();
   private pathIds: Uint32Array | undefined;
   private count = 0;
+  /** Of each peer, the one in which it tells its routes now. What was told in an earlier one is stale. */
+  private generations = new Int32Array(64);
 
   constructor(
     private readonly table: PrefixTable,
@@ -99,7 +107,8 @@ export class AdjRibIn {
     if (before !== NONE) this.pool.release(before as AttributesId);
     this.write(found, RECEIVED, received + 1);
     this.write(found, ACCEPTED, accepted + 1);
-    this.write(found, PEER, this.read(found, PEER) & ~(STALE | LONG_LIVED | HELD));
+    const word = this.read(found, PEER);
+    this.write(found, PEER, this.fresh((word & PEER_MASK) as PeerIndex) | (word & ORIGIN_MASK));
     return before !== accepted || (wasStale && accepted !== NONE);
   }
 
@@ -113,7 +122,7 @@ export class AdjRibIn {
   ): PathId {
     const path = this.first(prefix) === NONE ? (prefix as number as PathId) : this.roomFor(prefix);
     this.table.retain(prefix);
-    this.write(path, PEER, peer);
+    this.write(path, PEER, this.fresh(peer));
     this.write(path, RECEIVED, received + 1);
     this.write(path, ACCEPTED, accepted + 1);
     this.writePathId(path, pathId);
@@ -173,7 +182,28 @@ export class AdjRibIn {
   }
 
   isStale(path: PathId): boolean {
-    return (this.read(path, PEER) & STALE) !== 0;
+    const word = this.read(path, PEER);
+    return (((word >>> GENERATION_SHIFT) ^ this.generations[word & PEER_MASK]!) & GENERATION_MASK) !== 0;
+  }
+
+  /** The peer's generation in which the path was told: see `nextGeneration`. */
+  generationOf(path: PathId): number {
+    const word = this.read(path, PEER);
+    const now = this.generations[word & PEER_MASK]!;
+    return now - ((now - (word >>> GENERATION_SHIFT)) & GENERATION_MASK);
+  }
+
+  generation(peer: PeerIndex): number {
+    return peer < this.generations.length ? this.generations[peer]! : 0;
+  }
+
+  /** All that the peer told is stale from now on, until it tells it again. @returns the generation that begins. */
+  nextGeneration(peer: PeerIndex): number {
+    if (peer >= this.generations.length) this.generations = grown(this.generations, peer);
+    const next = this.generations[peer]! + 1;
+    if (next % RENUMBER_EVERY === 0) this.forEachOfPeer(peer, (path) => this.renumber(path, next));
+    this.generations[peer] = next;
+    return next;
   }
 
   /** Stale beyond the restart time (RFC 9494). */
@@ -185,13 +215,9 @@ export class AdjRibIn {
     return (this.read(path, PEER) & LONG_LIVED) !== 0;
   }
 
-  markStale(path: PathId): void {
-    this.write(path, PEER, this.read(path, PEER) | STALE);
-  }
-
-  /** Stale, and nobody is left who could send it again (fail static). */
+  /** Of a stale path: nobody is left who could send it again (fail static). */
   markHeld(path: PathId): void {
-    this.write(path, PEER, this.read(path, PEER) | STALE | HELD);
+    this.write(path, PEER, this.read(path, PEER) | HELD);
   }
 
   isHeld(path: PathId): boolean {
@@ -253,6 +279,19 @@ export class AdjRibIn {
       if (run !== 0) sum ^= runs.ask(run);
     }
     return sum;
+  }
+
+  /** The first word of a path of the peer that is told now. */
+  private fresh(peer: PeerIndex): number {
+    if (peer >= this.generations.length) this.generations = grown(this.generations, peer);
+    return peer | ((this.generations[peer]! & GENERATION_MASK) << GENERATION_SHIFT);
+  }
+
+  private renumber(path: PathId, next: number): void {
+    const oldest = Math.max(0, next - 2 * RENUMBER_EVERY);
+    if (this.generationOf(path) >= oldest) return;
+    const word = this.read(path, PEER) & WITHOUT_GENERATION;
+    this.write(path, PEER, word | ((oldest & GENERATION_MASK) << GENERATION_SHIFT));
   }
 
   private read(path: number, word: number): number {

@@ -130,13 +130,15 @@ export class Exports {
     for (const entry of this.groups.values()) if (best || this.hasPaths(entry)) this.mark(entry, prefix);
   }
 
-  /** Policies that ask for the interface of a next hop are asked again. @returns undefined when there is none. */
-  markerForInterfaces(): ((prefix: PrefixId) => void) | undefined {
-    const groups = [...this.groups.values()].filter(({ side }) => side.policy.usesInterface);
-    if (groups.length === 0) return undefined;
-    return (prefix) => {
-      for (const entry of groups) this.mark(entry, prefix);
-    };
+  /** Some policy asks for the interface of a next hop. */
+  get usesInterface(): boolean {
+    for (const { side } of this.groups.values()) if (side.policy.usesInterface) return true;
+    return false;
+  }
+
+  /** The prefix goes out by another interface: policies that ask for it are asked again. */
+  interfaceChanged(prefix: PrefixId): void {
+    for (const entry of this.groups.values()) if (entry.side.policy.usesInterface) this.mark(entry, prefix);
   }
 
   /** Once a turn, after the decisions: brings the update groups up to date, or a good part of the way. */

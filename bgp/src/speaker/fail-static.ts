@@ -12,7 +12,7 @@ import { type Millis, NEVER } from '../net/time.ts';
 import type { OriginCheck } from '../policy/origin-check.ts';
 import type { PeerIndex } from '../route/route.ts';
 import type { Negotiated } from '../session/negotiate.ts';
-import type { PeerConfig } from './input.ts';
+import type { PeerConfig, PeerId } from './input.ts';
 import type { Output } from './output.ts';
 import type { Routing } from './routing.ts';
 import type { Member } from './tables.ts';
@@ -52,21 +52,18 @@ export class FailStatic {
   constructor(private readonly options: FailStaticOptions) {}
 
   /**
-   * Keeps what the datastore confirms of the routes of a peer that cannot vouch for them any more, where nobody else can.
-   * What is not held is the caller's to remove.
-   * @param which  `stale`: those that are kept for a reason that is over now.
+   * The stale routes of a peer that cannot vouch for them any more go, but for what the datastore confirms where nobody else can speak.
+   * @returns how many go, or may be held.
    */
-  hold(member: Member, family: Family, which: 'all' | 'stale', now: Millis): void {
-    const { check, emit, routing } = this.options;
-    const holders = check();
-    if (holders === undefined || this.voice(family, kindOf(member.peer.config), now, member) === 'clear')
-      return;
-    const { held } = routing[family].inbound;
-    const before = held.of(member.index);
-    const routes = held.hold(member.index, which, holders);
-    if (routes === before) return;
+  removeStale(member: Member, family: Family, now: Millis): number {
+    const { inbound } = this.options.routing[family];
+    const holders = this.options.check();
     const { peer } = member.peer.config;
-    emit({ type: 'Log', event: { event: 'fail-static', step: 'kept', peer, family, routes, reason: '' } });
+    if (holders === undefined || this.voice(family, kindOf(member.peer.config), now, member) === 'clear')
+      return inbound.removeStale(member.index);
+    return inbound.removeStale(member.index, holders, (kept) => {
+      if (kept > 0) this.log('kept', peer, family, inbound.held.of(member.index), '');
+    });
   }
 
   /** Nobody of that kind can say what is true now. */
@@ -85,14 +82,14 @@ export class FailStatic {
   review(now: Millis): void {
     this.saidAllAt = NEVER;
     for (const family of FAMILIES) {
-      const { held } = this.options.routing[family].inbound;
-      if (held.size > 0) {
-        this.holding.add(family);
+      const { held, sweeps } = this.options.routing[family].inbound;
+      if (held.size > 0) this.holding.add(family);
+      if (held.size > 0 || sweeps.holding.length > 0) {
         for (const kind of KINDS) this.reviewKind(family, kind, now);
+        continue;
       }
-      if (held.size > 0 || !this.holding.delete(family)) continue;
       for (const kind of KINDS) this.ends.delete(`${family} ${kind}`);
-      this.log('over', undefined, family, 0, 'none is kept any more');
+      if (this.holding.delete(family)) this.log('over', undefined, family, 0, 'none is kept any more');
     }
   }
 
@@ -103,18 +100,19 @@ export class FailStatic {
     return this.ends.size === 0 ? NEVER : Math.min(next, this.saidAllAt);
   }
 
-  /** The datastore says another thing of who holds what. */
-  rejudge(check: OriginCheck): void {
+  /** The datastore says another thing of who holds what: all routes are judged anew. */
+  rejudge(check: OriginCheck | undefined): void {
     for (const family of FAMILIES) {
-      const routes = this.options.routing[family].inbound.held.review(check);
-      if (routes > 0) this.log('removed', undefined, family, routes, 'no node holds their block any more');
+      this.options.routing[family].inbound.sweeps.rejudge(check, (routes) => {
+        if (routes > 0) this.log('removed', undefined, family, routes, 'no node holds their block any more');
+      });
     }
   }
 
   private reviewKind(family: Family, kind: Kind, now: Millis): void {
-    const peers = this.options.routing[family].inbound.held.peers.filter(
-      (index) => this.kindOfIndex(index) === kind,
-    );
+    const { held, sweeps } = this.options.routing[family].inbound;
+    const keeps = [...held.peers.filter((index) => !sweeps.isDropping(index)), ...sweeps.holding];
+    const peers = [...new Set(keeps)].filter((index) => this.kindOfIndex(index) === kind);
     const key = `${family} ${kind}`;
     if (peers.length === 0) return void this.ends.delete(key);
     if (this.options.check() === undefined) return this.drop(peers, family, 'mesos-bgp/fail-static is off');
@@ -151,8 +149,8 @@ export class FailStatic {
 
   private drop(peers: readonly PeerIndex[], family: Family, reason: string): void {
     for (const index of peers) {
-      const routes = this.options.routing[family].inbound.held.drop(index);
-      this.log('removed', index, family, routes, reason);
+      const routes = this.options.routing[family].inbound.dropHeld(index);
+      this.log('removed', this.options.byIndex(index)?.peer.config.peer, family, routes, reason);
     }
   }
 
@@ -164,13 +162,12 @@ export class FailStatic {
   }
 
   private log(
-    step: 'removed' | 'over',
-    index: PeerIndex | undefined,
+    step: 'kept' | 'removed' | 'over',
+    peer: PeerId | undefined,
     family: Family,
     routes: number,
     reason: string,
   ): void {
-    const peer = index === undefined ? undefined : this.options.byIndex(index)?.peer.config.peer;
     this.options.emit({ type: 'Log', event: { event: 'fail-static', step, peer, family, routes, reason } });
   }
 }

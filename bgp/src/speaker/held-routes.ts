@@ -1,5 +1,6 @@
 // Routes of one family that stay although nobody vouches for them any more (fail static, docs/decisions/0030): each is marked, is told to
-// nobody, and goes as soon as anyone says something of its prefix. When routes are held, and for how long, is fail-static.ts.
+// nobody, and goes as soon as anyone says something of its prefix. When routes are held, and for how long, is fail-static.ts; the walk over
+// those of a lost peer is sweeps.ts.
 
 import type { OriginCheck } from '../policy/origin-check.ts';
 import type { AdjRibIn } from '../rib/adj-rib-in.ts';
@@ -8,6 +9,7 @@ import { type AttributesId, NONE, type PathId, type PeerIndex, type PrefixId } f
 import type { PathAttributes } from '../wire/attribute/path-attributes.ts';
 import { WELL_KNOWN_COMMUNITY } from '../wire/constants.ts';
 import type { Origins } from './origins.ts';
+import type { Hold } from './sweeps.ts';
 
 export interface HeldRoutesOptions {
   readonly adjRibIn: AdjRibIn;
@@ -15,10 +17,12 @@ export interface HeldRoutesOptions {
   readonly heard: HeardSets;
   readonly touch: (prefix: PrefixId) => void;
   readonly remove: (path: PathId) => void;
-  /** All routes of the peer are on their way out. */
-  readonly leaves: (peer: PeerIndex) => boolean;
-  /** One more route of the peer is stale. */
-  readonly stale: (peer: PeerIndex) => void;
+  /** The path is on its way out, and may yet be held. */
+  readonly isLeaving: (path: PathId) => boolean;
+  /** Whether any path is. */
+  readonly leaves: () => boolean;
+  /** The path was fresh when the loss was decided. */
+  readonly wasFresh: (path: PathId, hold: Hold) => boolean;
 }
 
 export class HeldRoutes {
@@ -26,6 +30,8 @@ export class HeldRoutes {
   private total = 0;
   /** Who stands for an earlier run of ours: of its routes nobody knows the AS_PATH. */
   private readonly earlierRuns = new Set<PeerIndex>();
+  /** What was made last of a set; both have a use of their own meanwhile. */
+  private last: { readonly set: AttributesId; readonly form: AttributesId } | undefined;
 
   constructor(private readonly options: HeldRoutesOptions) {}
 
@@ -51,41 +57,28 @@ export class HeldRoutes {
     this.earlierRuns.delete(peer);
   }
 
-  /**
-   * Marks those routes of the peer that the check confirms and that nobody else tells, or is held of. What becomes of the others is not said here.
-   * @returns how many are held now.
-   */
-  hold(peer: PeerIndex, which: 'all' | 'stale', check: OriginCheck): number {
+  /** Marks the path where the datastore confirms it and nobody else tells its prefix, or is held of it. @returns whether it is held. */
+  hold(path: PathId, hold: Hold): boolean {
     const { adjRibIn } = this.options;
-    adjRibIn.forEachOfPeer(peer, (path) => {
-      if (adjRibIn.isHeld(path) || adjRibIn.acceptedOf(path) === NONE) return;
-      if (which === 'stale' && !adjRibIn.isStale(path)) return;
-      if (this.isConfirmed(path, check) && !this.isToldByAnother(path)) this.mark(path);
-    });
-    this.options.origins.forget(); // sets of those that are not held go, and their numbers are given out again
-    return this.of(peer);
+    if (adjRibIn.acceptedOf(path) === NONE || !this.isConfirmed(path, hold.check)) return false;
+    if (this.isToldByAnother(path, hold)) return false;
+    this.mark(path);
+    return true;
   }
 
-  /** Who holds what is another: what is not confirmed any more goes. @returns how many. */
-  review(check: OriginCheck): number {
-    if (this.total === 0) return 0;
-    const dropped = this.dropWhere((path) => !this.isConfirmed(path, check));
-    this.options.origins.forget();
-    return dropped;
-  }
-
-  /** @returns how many. */
-  drop(peer: PeerIndex): number {
-    if (this.of(peer) === 0) return 0;
-    return this.dropWhere((path) => this.options.adjRibIn.peerOf(path) === peer);
+  /** What an earlier run left: nobody else tells it, or is held of it. @returns whether it is held. */
+  holdRestored(path: PathId, check: OriginCheck): boolean {
+    if (!this.isConfirmed(path, check)) return false;
+    this.mark(path);
+    return true;
   }
 
   /** Somebody who lives has spoken of the prefix: what is held of it is out of date. */
   supersede(prefix: PrefixId): void {
-    if (this.total === 0) return;
-    const { adjRibIn, remove } = this.options;
+    const { adjRibIn, isLeaving, leaves, remove } = this.options;
+    if (this.total === 0 && !leaves()) return;
     adjRibIn.forEachOf(prefix, (path) => {
-      if (adjRibIn.isHeld(path)) remove(path);
+      if (adjRibIn.isHeld(path) || isLeaving(path)) remove(path);
     });
   }
 
@@ -100,44 +93,57 @@ export class HeldRoutes {
     else this.counts.delete(peer);
   }
 
-  mark(path: PathId): void {
-    const { adjRibIn, heard, stale, touch } = this.options;
+  /** What was found out of attribute sets does not hold any more. */
+  forgetSets(): void {
+    this.forgetForm();
+    this.options.origins.forget(); // sets of those that are not held go, and their numbers are given out again
+  }
+
+  private forgetForm(): void {
+    const { heard } = this.options;
+    if (this.last === undefined) return;
+    heard.release(this.last.set);
+    heard.release(this.last.form);
+    this.last = undefined;
+  }
+
+  private mark(path: PathId): void {
+    const { adjRibIn, touch } = this.options;
     const peer = adjRibIn.peerOf(path);
-    if (!adjRibIn.isStale(path)) stale(peer);
     adjRibIn.markHeld(path);
     this.counts.set(peer, this.of(peer) + 1);
     this.total++;
-    const attributes = heard.attributes(adjRibIn.acceptedOf(path) as AttributesId);
-    adjRibIn.setAccepted(path, heard.intern(notAdvertised(attributes)));
+    adjRibIn.setAccepted(path, this.formOf(adjRibIn.acceptedOf(path) as AttributesId));
     touch(adjRibIn.prefixOf(path));
   }
 
-  private isConfirmed(path: PathId, check: OriginCheck): boolean {
+  /** A set as a held route has it, with one use for the caller: the routes of an UPDATE share theirs. */
+  private formOf(set: AttributesId): AttributesId {
+    const { heard } = this.options;
+    if (this.last?.set !== set) {
+      this.forgetForm();
+      heard.retain(set);
+      this.last = { set, form: heard.intern(notAdvertised(heard.attributes(set))) };
+    }
+    heard.retain(this.last.form);
+    return this.last.form;
+  }
+
+  isConfirmed(path: PathId, check: OriginCheck): boolean {
     const { adjRibIn, origins } = this.options;
     const restored = this.earlierRuns.has(adjRibIn.peerOf(path));
     return origins.confirms(check, path, restored ? true : undefined);
   }
 
   /** One path of a prefix is enough: reflectors tell the same. */
-  private isToldByAnother(held: PathId): boolean {
-    const { adjRibIn, leaves } = this.options;
+  private isToldByAnother(held: PathId, hold: Hold): boolean {
+    const { adjRibIn, wasFresh } = this.options;
     for (let path = adjRibIn.first(adjRibIn.prefixOf(held)); path !== NONE; path = adjRibIn.nextFor(path)) {
       const peer = adjRibIn.peerOf(path);
-      const fresh = adjRibIn.acceptedOf(path) !== NONE && !adjRibIn.isStale(path) && !leaves(peer);
-      if ((fresh || adjRibIn.isHeld(path)) && peer !== adjRibIn.peerOf(held)) return true;
+      if (peer === adjRibIn.peerOf(held)) continue;
+      if (adjRibIn.isHeld(path) || (adjRibIn.acceptedOf(path) !== NONE && wasFresh(path, hold))) return true;
     }
     return false;
-  }
-
-  private dropWhere(goes: (path: PathId) => boolean): number {
-    const { adjRibIn, remove } = this.options;
-    let dropped = 0;
-    adjRibIn.forEachFrom(0, Number.MAX_SAFE_INTEGER, (path) => {
-      if (!adjRibIn.isHeld(path) || !goes(path)) return;
-      remove(path);
-      dropped++;
-    });
-    return dropped;
   }
 }
 

@@ -31,6 +31,7 @@ import { Arrival, type ImportSide, whyUnusable } from './arrival.ts';
 import { HeldRoutes, notAdvertised } from './held-routes.ts';
 import type { OriginatedRoute, RestoredRoute } from './input.ts';
 import { INVALID, NOT_JUDGED, Origins } from './origins.ts';
+import { Sweeps } from './sweeps.ts';
 
 /** Routes of one peer by what became of them. */
 interface Counts {
@@ -50,6 +51,14 @@ export interface InboundOptions {
   readonly touch: (prefix: PrefixId) => void;
   /** The prefix has one candidate more. */
   readonly arrived: (prefix: PrefixId, peer: PeerIndex, set: AttributesId) => void;
+  /** How the peer's routes come in; undefined for those made here. */
+  readonly importSide: (peer: PeerIndex) => ImportSide | undefined;
+  /** Who may hear the path's route is to be asked again. */
+  readonly sourceChanged: (path: PathId) => void;
+  /** These next hops go out by other interfaces. */
+  readonly interfaceChanged: (path: PathId, nextHops: ReadonlyMap<NextHopId, unknown>) => void;
+  /** See Sweeps. */
+  readonly sliceCost?: number | undefined;
 }
 
 /** Few prefixes begin like one of those that no route leads to. */
@@ -59,9 +68,6 @@ function isDestination(prefix: Omit<PrefixWords, 'family'>, family: Family): boo
   const { length, w0, w1, w2, w3 } = prefix;
   return !isNoDestination({ family, length, w0, w1, w2, w3 });
 }
-
-/** Paths that are looked at in one turn to find those of peers that are gone. */
-const RETIRE_SLICE = 32 * 1024;
 
 export class Inbound {
   readonly adjRibIn: AdjRibIn;
@@ -77,10 +83,8 @@ export class Inbound {
   readonly held: HeldRoutes;
   private readonly cursor = new NlriCursor();
   private readonly words: Mutable<PrefixWords>;
-  /** Peers whose session is lost and whose paths go, slice by slice: with the pass over all paths after which they are gone. */
-  private readonly retiring = new Map<PeerIndex, number>();
-  private retirePass = 0;
-  private retireFrom = 0;
+  /** What is done to all paths of a peer, and to all that there are. */
+  readonly sweeps: Sweeps;
 
   constructor(private readonly options: InboundOptions) {
     const { prefixes, heard, nextHops } = options;
@@ -92,9 +96,30 @@ export class Inbound {
       heard,
       touch: options.touch,
       remove: (path) => this.remove(path),
-      leaves: (peer) => this.retiring.has(peer),
-      stale: (peer) => this.countOf(peer).stale++,
+      isLeaving: (path) => this.sweeps.isLeaving(path),
+      leaves: () => this.sweeps.isBusy,
+      wasFresh: (path, hold) => this.sweeps.wasFresh(path, hold),
     });
+    this.sweeps = new Sweeps(
+      this.adjRibIn,
+      () => prefixes.capacity,
+      {
+        remove: (path) => this.remove(path),
+        hold: (path, hold) => this.held.hold(path, hold),
+        markLongLived: (path) => this.markLongLived(path),
+        reimport: (path) => this.reimportPath(path),
+        touch: options.touch,
+        sourceChanged: options.sourceChanged,
+        rejudge: (path, holders) => this.rejudgePath(path, holders),
+        nextHopOf: (path) => this.nextHopOf(path),
+        interfaceChanged: options.interfaceChanged,
+        forget: () => {
+          this.forgetChanged();
+          this.held.forgetSets();
+        },
+      },
+      options.sliceCost,
+    );
     this.arrival = new Arrival(heard, nextHops);
     this.words = { family: prefixes.family, length: 0, w0: 0, w1: 0, w2: 0, w3: 0 };
   }
@@ -220,93 +245,66 @@ export class Inbound {
     return this.originated.size;
   }
 
-  /** All routes of the peer, or the stale ones, now; what is held stays but with `all`. @returns how many went. */
-  removeAll(peer: PeerIndex, which: 'all' | 'stale' | 'not held'): number {
-    let removed = 0;
-    this.adjRibIn.forEachOfPeer(peer, (path) => {
-      if (which === 'stale' && !this.adjRibIn.isStale(path)) return;
-      if (which !== 'all' && this.adjRibIn.isHeld(path)) return;
-      this.remove(path);
-      removed++;
-    });
-    if (which !== 'stale') this.retiring.delete(peer);
-    return removed;
-  }
-
-  /** All routes of the peer that are not held, in this turn and the next ones: a whole table does not hold up everybody else. */
-  retire(peer: PeerIndex): void {
-    if ((this.counts[peer]?.received ?? 0) === 0) return;
-    this.retiring.set(peer, this.retirePass + (this.retireFrom === 0 ? 1 : 2));
-  }
-
-  /** The peer is back: what is left of its earlier session goes at once. */
-  settle(peer: PeerIndex): void {
-    if (this.retiring.has(peer)) this.removeAll(peer, 'not held');
-  }
-
-  /** A slice of what `retire` left to do. */
-  retireSlice(): void {
-    if (this.retiring.size === 0) return;
-    const next = this.adjRibIn.forEachFrom(this.retireFrom, RETIRE_SLICE, (path) => {
-      if (this.retiring.has(this.adjRibIn.peerOf(path)) && !this.adjRibIn.isHeld(path)) this.remove(path);
-    });
-    this.retireFrom = next === NONE ? 0 : next;
-    if (next !== NONE) return;
-    this.retirePass++;
-    for (const [peer, pass] of this.retiring) if (pass <= this.retirePass) this.retiring.delete(peer);
-  }
-
-  get hasRetiring(): boolean {
-    return this.retiring.size > 0;
-  }
-
-  /** @returns how many. They stay in use (RFC 4724 §4.2). */
-  markStale(peer: PeerIndex): number {
+  /** What the peer told so far is stale; it stays in use (RFC 4724 §4.2). @returns how many routes that are. */
+  nextGeneration(peer: PeerIndex): number {
     const counts = this.countOf(peer);
-    let marked = 0;
-    this.adjRibIn.forEachOfPeer(peer, (path) => {
-      if (!this.adjRibIn.isStale(path)) counts.stale++;
-      this.adjRibIn.markStale(path);
-      this.options.touch(this.adjRibIn.prefixOf(path));
-      marked++;
-    });
-    return marked;
+    this.sweeps.nextGeneration(peer);
+    counts.stale = counts.received;
+    return counts.received;
   }
 
   /**
-   * The stale routes of the peer are least preferred from now on, and told as such; those that ask not to be kept are gone
-   * (RFC 9494 §4.2).
-   * @returns how many stay.
+   * The stale routes of the peer go, but for those that are held.
+   * @param check  fail static holds what it confirms, and tells how many are held.
+   * @returns how many go, or may be held.
    */
-  markLongLived(peer: PeerIndex): number {
-    const { heard, touch } = this.options;
-    let kept = 0;
+  removeStale(peer: PeerIndex, check?: OriginCheck, held?: (kept: number) => void): number {
+    const leaving = this.countsOf(peer).stale - this.held.of(peer);
+    if (leaving > 0) this.sweeps.leave(peer, check, held);
+    return leaving;
+  }
+
+  /** What is held of the peer goes. @returns how many. */
+  dropHeld(peer: PeerIndex): number {
+    this.sweeps.drop(peer);
+    return this.held.of(peer);
+  }
+
+  /** Fail static for what `restore` has stored: of a peer that stands for an earlier run. @returns how many are held. */
+  holdRestored(peer: PeerIndex, check: OriginCheck): number {
+    this.nextGeneration(peer);
     this.adjRibIn.forEachOfPeer(peer, (path) => {
-      if (!this.adjRibIn.isStale(path) || this.adjRibIn.isHeld(path)) return;
-      if (!mayBeLongLived(heard.attributes(this.adjRibIn.receivedOf(path)))) return this.remove(path);
-      this.adjRibIn.markLongLived(path);
-      kept++;
-      const accepted = this.adjRibIn.acceptedOf(path);
-      if (accepted === NONE) return;
-      const attributes = heard.attributes(accepted as AttributesId);
-      this.adjRibIn.setAccepted(path, heard.intern(longLivedStale(attributes)));
-      touch(this.adjRibIn.prefixOf(path));
+      if (!this.held.holdRestored(path, check)) this.remove(path);
     });
-    return kept;
+    this.held.forgetSets();
+    return this.held.of(peer);
   }
 
-  /** Rules or policy changed: a new verdict on every stored route of the peer, or those that came with one next hop. */
-  reimport(from: ImportSide, nextHop?: NextHopId): void {
-    const { heard } = this.options;
-    this.adjRibIn.forEachOfPeer(from.peer, (path) => {
-      const received = this.adjRibIn.receivedOf(path);
-      if (nextHop === undefined || heard.nextHop(received) === nextHop) this.reimportPath(from, path);
-    });
-    this.forgetChanged();
+  /** Least preferred from now on, and told as such; or gone, where it asks not to be kept (RFC 9494 §4.2). @returns whether it stays. */
+  private markLongLived(path: PathId): boolean {
+    const { heard, touch } = this.options;
+    const mayStay = mayBeLongLived(heard.attributes(this.adjRibIn.receivedOf(path)));
+    if (!mayStay) this.remove(path);
+    if (!mayStay) return false;
+    this.adjRibIn.markLongLived(path);
+    const accepted = this.adjRibIn.acceptedOf(path);
+    if (accepted === NONE) return true;
+    const attributes = heard.attributes(accepted as AttributesId);
+    this.adjRibIn.setAccepted(path, heard.intern(longLivedStale(attributes)));
+    touch(this.adjRibIn.prefixOf(path));
+    return true;
   }
 
-  private reimportPath(from: ImportSide, path: PathId): void {
+  private nextHopOf(path: PathId): NextHopId | typeof NONE {
+    const accepted = this.adjRibIn.acceptedOf(path);
+    return accepted === NONE ? NONE : (this.options.heard.nextHop(accepted as AttributesId) as NextHopId);
+  }
+
+  /** Rules or policy may judge the route in another way now. */
+  reimportPath(path: PathId): void {
     const { heard, nextHops, prefixes, touch } = this.options;
+    const from = this.options.importSide(this.adjRibIn.peerOf(path));
+    if (from === undefined) return;
     const received = this.adjRibIn.receivedOf(path);
     const prefix = this.adjRibIn.prefixOf(path);
     const usable =
@@ -323,22 +321,22 @@ export class Inbound {
     touch(prefix);
   }
 
-  /** The origin check is another one: all paths are judged anew, and those that it lets in or keeps out now are imported anew. */
-  rejudge(side: (peer: PeerIndex) => ImportSide | undefined): void {
-    const check = this.options.originCheck();
-    this.origins.forget();
-    this.adjRibIn.forEachFrom(0, Number.MAX_SAFE_INTEGER, (path) => {
-      const peer = this.adjRibIn.peerOf(path);
-      if (peer === LOCAL) return;
-      const before = this.adjRibIn.originOf(path);
-      const received = this.adjRibIn.receivedOf(path);
-      const origin = this.origins.judge(check, this.adjRibIn.prefixOf(path), received);
-      this.origins.set(path, origin);
-      if (before !== INVALID && origin !== INVALID) return; // used as before, whatever the check enforces
-      const from = side(peer);
-      if (from !== undefined) this.reimportPath(from, path);
-    });
-    this.forgetChanged();
+  /**
+   * The origin check is another one: a path that it lets in or keeps out now is imported anew, and one goes that is held and that it does not
+   * confirm any more.
+   * @returns whether the path stays.
+   */
+  private rejudgePath(path: PathId, holders: OriginCheck | undefined): boolean {
+    if (this.adjRibIn.peerOf(path) === LOCAL) return true;
+    const before = this.adjRibIn.originOf(path);
+    const received = this.adjRibIn.receivedOf(path);
+    const origin = this.origins.judge(this.options.originCheck(), this.adjRibIn.prefixOf(path), received);
+    this.origins.set(path, origin);
+    if (before === INVALID || origin === INVALID) this.reimportPath(path); // others are used as before, whatever the check enforces
+    if (holders === undefined || !this.adjRibIn.isHeld(path) || this.held.isConfirmed(path, holders))
+      return true;
+    this.remove(path);
+    return false;
   }
 
   countsOf(peer: PeerIndex): Readonly<Counts> {

@@ -56,9 +56,7 @@ export class Membership extends Sessions {
   private checkOrigins(config: OriginCheckConfig | undefined): void {
     this.holders = config && new OriginCheck(config);
     this.originCheck = config?.silent === true ? undefined : this.holders;
-    const side = (index: PeerIndex) => this.byIndex[index] && this.importSide(this.byIndex[index]);
-    for (const family of FAMILIES) this.routing[family].inbound.rejudge(side);
-    if (this.holders !== undefined) this.failStatic.rejudge(this.holders);
+    this.failStatic.rejudge(this.holders);
   }
 
   protected addPeer(config: PeerConfig, now: Millis): void {
@@ -145,7 +143,7 @@ export class Membership extends Sessions {
     member.peer.stop(cease(CEASE.PEER_DECONFIGURED, ''), NEVER, now);
     // Where no other peer speaks, what it told is needed until one does: who replaces a dead reflector removes it first.
     this.stale.drop(member, 'the peer is removed', now);
-    for (const family of FAMILIES) this.routing[family].inbound.removeAll(member.index, 'not held');
+    for (const family of FAMILIES) this.routing[family].inbound.removeStale(member.index);
     this.deferral?.forget(id);
     this.members.delete(id);
     this.deadlines.forget(member);
@@ -157,7 +155,11 @@ export class Membership extends Sessions {
   /** Gone are the peers that nothing is held of; the tables may name them until the next flush. */
   protected forgetDeparted(): void {
     for (const index of this.departed) {
-      if (FAMILIES.some((family) => this.routing[family].inbound.held.of(index) > 0)) continue;
+      const isThere = (family: Family) => {
+        const { held, sweeps } = this.routing[family].inbound;
+        return held.of(index) > 0 || sweeps.isBusyWith(index);
+      };
+      if (FAMILIES.some(isThere)) continue;
       for (const family of FAMILIES) this.routing[family].inbound.held.release(index);
       this.departed.delete(index);
       this.byIndex[index] = undefined;
@@ -185,8 +187,7 @@ export class Membership extends Sessions {
       if (member === undefined) continue;
       const [family] = member.peer.config.families;
       const { inbound } = this.routing[family!];
-      const kept = inbound.held.hold(member.index, 'all', check);
-      inbound.removeAll(member.index, 'not held');
+      const kept = inbound.holdRestored(member.index, check);
       const { peer } = member.peer.config;
       if (kept === 0) continue;
       const event = {
@@ -260,7 +261,7 @@ export class Membership extends Sessions {
   private reapply(member: Member, incoming: boolean): void {
     const { agreed } = member.peer;
     for (const family of FAMILIES) {
-      if (incoming) this.routing[family].inbound.reimport(this.importSide(member));
+      if (incoming) this.routing[family].inbound.sweeps.reimport(member.index);
       if (agreed?.context.families.includes(family)) this.startExport(member, family, agreed);
     }
   }

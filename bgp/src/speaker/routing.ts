@@ -48,6 +48,9 @@ export interface RoutingOptions {
   /** Whether anybody asks how prefixes are forwarded. */
   readonly forwards: () => boolean;
   readonly tooLong: (peers: number, prefixes: readonly Prefix[]) => void;
+  readonly importSide: (peer: PeerIndex) => ImportSide | undefined;
+  /** What a slice of a walk over all paths may cost; absent is what a turn can bear. */
+  readonly sliceCost?: number | undefined;
 }
 
 /** Prefixes that are decided in one turn: so many take some ten milliseconds. */
@@ -59,8 +62,6 @@ export class Routing {
   readonly locRib: LocRib;
   readonly exports: Exports;
   readonly views: RouteViews;
-  /** Next hops whose resolution changed, until the next flush. */
-  private readonly toldNextHops = new Set<Address>();
   private readonly changes: LocRibChanges;
   /** Prefixes that are forwarded otherwise than was last told. Each is held, so that its id stays its own. */
   private readonly toForward = new IdQueue<PrefixId>();
@@ -80,6 +81,10 @@ export class Routing {
       originCheck: options.originCheck,
       isLeaf: options.isLeaf,
       touch,
+      importSide: options.importSide,
+      sourceChanged: (path) => this.pathSourceChanged(path),
+      interfaceChanged: (path, changed) => this.pathInterfaceChanged(path, changed),
+      sliceCost: options.sliceCost,
       arrived: (prefix, peer, set) => this.locRib.arrived(prefix, peer, set),
     });
     const { adjRibIn } = this.inbound;
@@ -139,35 +144,34 @@ export class Routing {
 
   /** The resolution of a next hop changed: every prefix with a path over it is decided again. */
   nextHopChanged(address: Address): void {
-    this.toldNextHops.add(address);
+    const nextHop = this.options.nextHops.idOf(address);
+    if (nextHop !== undefined) this.inbound.sweeps.nextHopChanged(nextHop);
   }
 
   /** The next hop goes out by another interface: policies that ask for it are asked again. */
   interfaceChanged(address: Address, sides: Iterable<ImportSide>): void {
     const nextHop = this.options.nextHops.idOf(address);
     if (nextHop === undefined) return;
-    for (const side of sides) if (side.policy.usesInterface) this.inbound.reimport(side, nextHop);
-    const mark = this.exports.markerForInterfaces();
-    if (mark !== undefined) this.forEachPathOver(new Set([nextHop]), mark);
+    const asked = this.exports.usesInterface || [...sides].some(({ policy }) => policy.usesInterface);
+    if (asked) this.inbound.sweeps.interfaceChanged(nextHop);
   }
 
   /** The peer is another kind of source now: who may hear its routes is asked again (RFC 4456 §6). */
   sourceChanged(peer: PeerIndex): void {
-    const { adjRibIn } = this.inbound;
-    adjRibIn.forEachOfPeer(peer, (path) => {
-      const prefix = adjRibIn.prefixOf(path);
-      this.exports.sourceChanged(prefix, this.locRib.bestSource(prefix) === peer);
-    });
+    this.inbound.sweeps.sourceChanged(peer);
   }
 
   decideAll(): void {
-    this.forEachPath((_path, prefix) => this.locRib.touch(prefix));
+    this.inbound.sweeps.touchAll();
+  }
+
+  /** A slice of what is done to many paths: before anything is concluded from what is left of them. */
+  sweep(): void {
+    this.inbound.sweeps.slice();
   }
 
   /** Once a turn: decides what was touched, and brings the update groups up to date; a large change takes several turns. */
   flush(): void {
-    this.inbound.retireSlice();
-    this.touchOverToldNextHops();
     this.locRib.decideTouched(this.changes, DECISIONS);
     this.exports.flush();
   }
@@ -186,7 +190,7 @@ export class Routing {
 
   /** Something is left for the next turn. */
   get hasBacklog(): boolean {
-    return this.inbound.hasRetiring || this.locRib.touchedSize > 0 || this.exports.hasPending;
+    return this.inbound.sweeps.isBusy || this.locRib.touchedSize > 0 || this.exports.hasPending;
   }
 
   peerCounts(peer: PeerIndex): { received: number; accepted: number; advertised: number; stale: number } {
@@ -204,30 +208,20 @@ export class Routing {
     }
   }
 
-  /** One walk for all that were told in this turn. */
-  private touchOverToldNextHops(): void {
-    if (this.toldNextHops.size === 0) return;
-    const ids = new Set<NextHopId>();
-    for (const address of this.toldNextHops) {
-      const id = this.options.nextHops.idOf(address);
-      if (id !== undefined) ids.add(id);
-    }
-    this.toldNextHops.clear();
-    this.forEachPathOver(ids, (prefix) => this.locRib.touch(prefix));
+  private pathSourceChanged(path: PathId): void {
+    const { adjRibIn } = this.inbound;
+    const prefix = adjRibIn.prefixOf(path);
+    this.exports.sourceChanged(prefix, this.locRib.bestSource(prefix) === adjRibIn.peerOf(path));
   }
 
-  private forEachPathOver(nextHops: ReadonlySet<NextHopId>, visit: (prefix: PrefixId) => void): void {
-    const { heard } = this.options;
+  private pathInterfaceChanged(path: PathId, changed: ReadonlyMap<NextHopId, unknown>): void {
+    const { heard, importSide } = this.options;
     const { adjRibIn } = this.inbound;
-    this.forEachPath((path, prefix) => {
-      const accepted = adjRibIn.acceptedOf(path);
-      if (accepted !== NONE && nextHops.has(heard.nextHop(accepted as AttributesId) as NextHopId))
-        visit(prefix);
-    });
-  }
-
-  private forEachPath(visit: (path: PathId, prefix: PrefixId) => void): void {
-    const { adjRibIn } = this.inbound;
-    adjRibIn.forEachFrom(0, Number.POSITIVE_INFINITY, (path) => visit(path, adjRibIn.prefixOf(path)));
+    const over = (set: AttributesId | typeof NONE) =>
+      set !== NONE && changed.has(heard.nextHop(set as AttributesId) as NextHopId);
+    const received = over(adjRibIn.receivedOf(path));
+    if (received && importSide(adjRibIn.peerOf(path))?.policy.usesInterface === true)
+      this.inbound.reimportPath(path);
+    if (over(adjRibIn.acceptedOf(path))) this.exports.interfaceChanged(adjRibIn.prefixOf(path));
   }
 }

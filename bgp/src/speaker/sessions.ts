@@ -89,7 +89,9 @@ export class Sessions extends Tables {
 
   private sessionUp(member: Member, agreed: Negotiated, now: Millis): void {
     this.changed = true;
-    for (const family of FAMILIES) this.routing[family].inbound.settle(member.index);
+    // What goes of an earlier session is not counted against the limit of this one.
+    if (member.peer.config.maxPrefixes !== undefined)
+      for (const family of FAMILIES) this.routing[family].inbound.sweeps.finish(member.index);
     // Another speaker at the same address: what the earlier one said is nobody's any more.
     const before = this.facts[member.index]!.bgpIdentifier;
     if (before !== agreed.remoteIdentifier) this.stale.drop(member, 'another BGP Identifier', now);

@@ -81,7 +81,10 @@ export class Speaker extends Membership {
   /** Intentions since the last call. Decides and packs what the inputs of this turn changed. */
   take(now: Millis): Output[] {
     this.removeEndedDynamic(now);
+    for (const family of FAMILIES) this.routing[family].sweep();
     this.failStatic.review(now);
+    for (const family of FAMILIES)
+      if (this.routing[family].inbound.sweeps.hasBegun) this.routing[family].sweep();
     this.forgetDeparted();
     const changed = this.changed || this.hasBacklog;
     this.changed = false;
@@ -228,7 +231,7 @@ export class Speaker extends Membership {
     if (agreed === undefined || connection === undefined) return;
     for (const family of agreed.context.families) {
       if (input.how === 'soft-out') this.resend(member, family, agreed);
-      else if (!agreed.routeRefresh) this.routing[family].inbound.reimport(this.importSide(member));
+      else if (!agreed.routeRefresh) this.routing[family].inbound.sweeps.reimport(member.index);
       else member.peer.requestRefresh(family);
     }
   }

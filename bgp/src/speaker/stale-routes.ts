@@ -34,12 +34,15 @@ export class StaleRoutes {
       const kept = retention?.families.includes(family) === true;
       const stays = kept && staysAcrossTwoLosses(before, family, now);
       again ||= stays;
-      if (!stays) this.failStatic.hold(member, family, kept ? 'stale' : 'all', now);
       if (kept) {
         // Stale from an earlier loss and not refreshed since (RFC 4724 §4.2).
-        if (!stays) inbound.removeAll(member.index, 'stale');
-        this.log(member, 'routes kept', family, inbound.markStale(member.index));
-      } else inbound.retire(member.index);
+        const gone = stays ? 0 : this.failStatic.removeStale(member, family, now);
+        this.log(member, 'routes kept', family, inbound.nextGeneration(member.index) - gone);
+        inbound.sweeps.touch(member.index);
+        continue;
+      }
+      inbound.nextGeneration(member.index);
+      this.failStatic.removeStale(member, family, now);
     }
     const restartEnds = again ? before?.restartEnds : retention?.until;
     member.retention = retention && {
@@ -67,7 +70,9 @@ export class StaleRoutes {
 
   /** The peer sends all its routes again, and says when it is done (RFC 7313 §4). */
   refreshBegins(member: Member, family: Family, now: Millis): void {
-    this.routing[family].inbound.markStale(member.index);
+    const { inbound } = this.routing[family];
+    inbound.nextGeneration(member.index);
+    inbound.sweeps.touch(member.index);
     member.refreshes.begin(family, now);
   }
 
@@ -97,19 +102,24 @@ export class StaleRoutes {
     member.retention = keep;
     if (!begins) return;
     for (const family of keep?.families ?? []) {
-      const routes = this.routing[family].inbound.markLongLived(member.index);
-      this.log(member, 'routes are long-lived stale (RFC 9494)', family, routes);
+      this.routing[family].inbound.sweeps.longLive(member.index, (routes) =>
+        this.log(member, 'routes are long-lived stale (RFC 9494)', family, routes),
+      );
     }
   }
 
   /** The peer cannot vouch for them any more. */
   private giveUp(member: Member, family: Family, why: string, now: Millis): void {
-    this.failStatic.hold(member, family, 'stale', now);
-    this.remove(member, family, why);
+    this.log(
+      member,
+      `stale routes removed: ${why}`,
+      family,
+      this.failStatic.removeStale(member, family, now),
+    );
   }
 
   private remove(member: Member, family: Family, why: string): void {
-    const routes = this.routing[family].inbound.removeAll(member.index, 'stale');
+    const routes = this.routing[family].inbound.removeStale(member.index);
     this.log(member, `stale routes removed: ${why}`, family, routes);
   }
 

@@ -57,7 +57,7 @@ export class Tables {
   protected readonly routing: Readonly<Record<Family, Routing>>;
   protected outputs: Output[] = [];
 
-  constructor() {
+  constructor(private readonly limits: { readonly sliceCost?: number } = {}) {
     this.facts[LOCAL] = {
       source: LOCAL_SOURCE,
       bgpIdentifier: LOCAL_ADDRESS,
@@ -253,6 +253,8 @@ export class Tables {
       peerFacts: (peer) => this.facts[peer]!,
       maxPaths: () => this.config?.maxPaths ?? 1,
       originCheck: () => this.originCheck,
+      importSide: (peer) => this.byIndex[peer] && this.importSide(this.byIndex[peer]),
+      sliceCost: this.limits.sliceCost,
       isLeaf: (peer) => this.byIndex[peer]?.peer.config.leaf === true,
       preferOldest: () => this.config?.preferOldest ?? false,
       forwards: () => this.config?.forwards ?? true,
