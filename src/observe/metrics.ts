@@ -1,16 +1,11 @@
-// Metrics as Prometheus reads them (text format 0.0.4): a table of families, made from facts when somebody asks. Names begin
+// The daemon's metrics: a table of families, made from facts when somebody asks; how they are written is exposition.ts. Names begin
 // with `mesosbgp_`, units are base units. How many series there can be is bounded: labels have few values, and peers have
 // series of their own only up to PEER_SERIES, those that somebody configured by name first.
 
-import {
-  FAMILIES,
-  type LogEvent,
-  ORIGIN_STATES,
-  type PeerId,
-  type PeerState,
-  type PeerView,
-} from 'bgp-utils';
+import { FAMILIES, ORIGIN_STATES, type PeerId, type PeerState, type PeerView } from 'bgp-utils';
 import type { StatusFacts } from '../control/source.ts';
+import type { EventCounts } from './event-counts.ts';
+import { exposition, type Metric, one, optional, type Sample } from './exposition.ts';
 
 export interface MetricsFacts {
   readonly status: StatusFacts;
@@ -56,26 +51,19 @@ export interface ProcessFacts {
 /** Peers with series of their own: with some twenty series each, what one node should ask of a Prometheus for thousands. */
 export const PEER_SERIES = 100;
 
-type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [Labels, number];
-
-interface Metric {
-  readonly name: string;
-  readonly type: 'gauge' | 'counter';
-  readonly help: string;
-  /** @param shown  the peers that have series of their own. */
-  readonly samples: (facts: MetricsFacts, shown: readonly PeerView[]) => readonly Sample[];
+/** What the rows below are made from. */
+interface Facts extends MetricsFacts {
+  /** The peers that have series of their own. */
+  readonly shown: readonly PeerView[];
 }
 
-const one = (value: number | boolean): readonly Sample[] => [[{}, Number(value)]];
-const optional = (value: number | undefined): readonly Sample[] => (value === undefined ? [] : one(value));
-const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
+const gauge = (name: string, help: string, samples: Metric<Facts>['samples']): Metric<Facts> => ({
   name: `mesosbgp_${name}`,
   type: 'gauge',
   help,
   samples,
 });
-const counter = (name: string, help: string, samples: Metric['samples']): Metric => ({
+const counter = (name: string, help: string, samples: Metric<Facts>['samples']): Metric<Facts> => ({
   ...gauge(`${name}_total`, help, samples),
   type: 'counter',
 });
@@ -97,9 +85,9 @@ const typeLabel = ({ typeOf }: MetricsFacts, peer: PeerState): string => typeOf(
 
 /** Of each peer that has series of its own. */
 const ofPeers =
-  (of: (peer: PeerView, facts: MetricsFacts) => readonly Sample[]): Metric['samples'] =>
-  (facts, shown) =>
-    shown.flatMap((peer) =>
+  (of: (peer: PeerView, facts: MetricsFacts) => readonly Sample[]): Metric<Facts>['samples'] =>
+  (facts) =>
+    facts.shown.flatMap((peer) =>
       of(peer, facts).map(([labels, value]) => [{ peer: peer.config.peer, ...labels }, value] as const),
     );
 
@@ -113,7 +101,7 @@ function shownPeers(facts: MetricsFacts): ReadonlySet<PeerId> {
 }
 
 /** A row a family of metrics, in the order in which they are shown. */
-export const METRICS: readonly Metric[] = [
+export const METRICS: readonly Metric<Facts>[] = [
   gauge('build_info', 'Version of the running daemon; the value is 1.', ({ status }) => [
     [{ version: status.version }, 1],
   ]),
@@ -175,7 +163,7 @@ export const METRICS: readonly Metric[] = [
   gauge(
     'peers_without_series',
     `Peers beyond the ${PEER_SERIES} that have series of their own.`,
-    (facts, shown) => one(facts.peers.length - shown.length),
+    ({ peers, shown }) => one(peers.length - shown.length),
   ),
   gauge(
     'peer_up',
@@ -312,52 +300,5 @@ export const METRICS: readonly Metric[] = [
 
 /** The text that GET /metrics answers with. */
 export function metricsText(facts: MetricsFacts): string {
-  const shown = facts.views(shownPeers(facts));
-  const family = ({ name, type, help, samples }: Metric) => [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} ${type}`,
-    ...samples(facts, shown).map(([labels, value]) => `${name}${labelText(labels)} ${value}`),
-  ];
-  return `${METRICS.flatMap(family).join('\n')}\n`;
-}
-
-function labelText(labels: Labels): string {
-  const parts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
-  return parts.length === 0 ? '' : `{${parts.join(',')}}`;
-}
-
-const escaped = (value: string): string =>
-  value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-
-/** Counts what the speaker reports: peers come and go with the datastore, and counters of all of them must never go back. */
-export class EventCounts {
-  established = 0;
-  lost = 0;
-  notificationsReceived = 0;
-  notificationsSent = 0;
-  updateErrors = 0;
-  connectionsRefused = 0;
-
-  count(event: LogEvent): void {
-    switch (event.event) {
-      case 'session':
-        if (event.to === 'Established') this.established++;
-        else if (event.from === 'Established') this.lost++;
-        return;
-      case 'notification-received':
-        this.notificationsReceived++;
-        return;
-      case 'notification-sent':
-        this.notificationsSent++;
-        return;
-      case 'update-error':
-        this.updateErrors++;
-        return;
-      case 'connection-refused':
-        this.connectionsRefused++;
-        return;
-      default:
-        return; // told in the log alone
-    }
-  }
+  return exposition(METRICS, { ...facts, shown: facts.views(shownPeers(facts)) });
 }

@@ -1,11 +1,6 @@
 import type { PeerId, PeerView } from 'bgp-utils';
-import {
-  EventCounts,
-  METRICS,
-  type MetricsFacts,
-  metricsText,
-  PEER_SERIES,
-} from '../../../src/observe/metrics.ts';
+import { EventCounts } from '../../../src/observe/event-counts.ts';
+import { METRICS, type MetricsFacts, metricsText, PEER_SERIES } from '../../../src/observe/metrics.ts';
 import { peerConfig, peerView, statusFacts } from '../../support/control-source.ts';
 
 const facts = ({
