@@ -200,7 +200,8 @@ export class SpeakerLoop {
     let now = began;
     while (at < octets.length && this.mayRead(now)) {
       const left = Math.max(1, this.mayReadOctets - this.readOctets);
-      const piece = octets.subarray(at, at + Math.min(PIECE_OCTETS, left));
+      const most = Math.min(PIECE_OCTETS, left);
+      const piece = at === 0 && octets.length <= most ? octets : octets.subarray(at, at + most);
       at += piece.length;
       this.readOctets += piece.length;
       speaker.handle({ type: 'Received', connection, octets: piece }, now);

@@ -10,18 +10,28 @@ const READ_OCTETS = 64 * 1024;
 /** @param octets  valid until the call returns: the next read, of whatever socket, is written over them. */
 export type OnOctets = (octets: Uint8Array) => void;
 
+/** A KEEPALIVE, or an UPDATE or two. */
+const SHORT_OCTETS = 256;
+
 export class SharedReads {
   private readonly octets = new Uint8Array(READ_OCTETS);
+  /** The first octets, by how many: most reads are short ones, and of few lengths. */
+  private readonly short: (Uint8Array | undefined)[] = new Array(SHORT_OCTETS + 1).fill(undefined);
 
   /** @param fd  not connected yet; it belongs to the socket from here on. */
   open(fd: number, onOctets: OnOctets): Socket {
     const callback = (length: number) => {
-      onOctets(this.octets.subarray(0, length));
+      onOctets(this.first(length));
       return true;
     };
     const onread = { buffer: this.octets, callback };
     const options: SocketConstructorOpts & ConnectOpts = { fd, readable: true, writable: true, onread };
     return new Socket(options);
+  }
+
+  private first(length: number): Uint8Array {
+    if (length > SHORT_OCTETS) return this.octets.subarray(0, length);
+    return (this.short[length] ??= this.octets.subarray(0, length));
   }
 
   /**

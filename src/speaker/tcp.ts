@@ -136,10 +136,8 @@ export class Tcp {
     if (socket === undefined) return;
     if (messages.length > 1) socket.cork();
     const last = messages.length - 1;
-    for (const [i, octets] of messages.entries()) {
-      if (i < last) socket.write(octets);
-      else socket.write(octets, () => this.written(connection, socket));
-    }
+    for (let i = 0; i < last; i++) socket.write(messages[i]!);
+    if (last >= 0) socket.write(messages[last]!, () => this.written(connection, socket));
     if (messages.length > 1) socket.uncork();
     // What the kernel takes at once is told as written before this runs.
     if (!this.waiting.has(connection) && socket.writableLength > 0)

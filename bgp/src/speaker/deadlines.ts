@@ -13,25 +13,29 @@ import { TimedQueue } from './timed-queue.ts';
 export class Deadlines<T> {
   private readonly queue = new TimedQueue<T>();
   private readonly queued = new Map<T, Millis>();
-  private readonly touched = new Set<T>();
+  /** Some of them more than once. */
+  private touched: T[] = [];
 
   /** @param deadlineOf  NEVER where nothing is due. */
   constructor(private readonly deadlineOf: (item: T) => Millis) {}
 
   /** Its deadline may have changed; also how an item is added. */
   touch(item: T): void {
-    this.touched.add(item);
+    if (this.touched.at(-1) !== item) this.touched.push(item);
   }
 
   forget(item: T): void {
-    this.touched.delete(item);
+    this.touched = this.touched.filter((each) => each !== item);
     this.queued.delete(item);
   }
 
   /** The earliest. */
   next(): Millis {
-    for (const item of this.touched) this.enqueue(item, this.deadlineOf(item));
-    this.touched.clear();
+    if (this.touched.length > 0) {
+      const { touched } = this;
+      this.touched = [];
+      for (const item of touched) this.enqueue(item, this.deadlineOf(item));
+    }
     for (let { nextAt: at } = this.queue; at !== undefined; at = this.queue.nextAt) {
       const item = this.queue.first!;
       if (this.queued.get(item) === at) {
@@ -53,7 +57,7 @@ export class Deadlines<T> {
       this.queued.delete(item);
       due.push(item);
     }
-    for (const item of due) this.touched.add(item);
+    this.touched.push(...due);
     return due;
   }
 

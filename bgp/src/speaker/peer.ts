@@ -9,6 +9,7 @@ import { type Event, errorEvent, notificationEvent } from '../session/event.ts';
 import {
   dueEvent,
   hastened,
+  heardFrom,
   incomingSession,
   mayKeepAlive,
   newSession,
@@ -330,7 +331,7 @@ export class Peer extends PeerLines {
       return false; // a bug, which `decode` reports if it has it too
     }
     this.counters.updatesReceived++;
-    if (line.heardAt !== now) this.happen(line, { type: 'UpdateMsg' }, now);
+    if (line.heardAt !== now) line.session = heardFrom(session, now); // Event 27, which does nothing else
     line.heardAt = now;
     this.host.plainUpdate(this, context, now);
     return true;
