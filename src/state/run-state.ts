@@ -32,10 +32,14 @@ export interface RunStateOptions {
 const FORMAT = 'mesos-bgp state 1';
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
+/** Does not change while we run. */
+let thisBoot: string | undefined;
+
 /** @returns undefined where the system does not say which start it is. */
 export function momentNow(): Moment | undefined {
   try {
-    return { boot: readFileSync(BOOT_ID, 'utf8').trim(), seconds: uptime() };
+    thisBoot ??= readFileSync(BOOT_ID, 'utf8').trim();
+    return { boot: thisBoot, seconds: uptime() };
   } catch {
     return undefined;
   }
@@ -107,8 +111,7 @@ export class RunState {
         sessionsAt: this.#sessionsAt,
       };
       try {
-        await mkdir(dirname(path), { recursive: true });
-        await writeFile(`${path}.new`, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+        await writeNew(`${path}.new`, `${JSON.stringify(content)}\n`);
         await rename(`${path}.new`, path);
         if (this.#failing) onFailure(undefined);
         this.#failing = false;
@@ -117,6 +120,18 @@ export class RunState {
         this.#failing = true;
       }
     });
+  }
+}
+
+/** The folder is made when it is missing, and not asked for otherwise: this is done every few seconds, on threads that have to wake. */
+async function writeNew(path: string, text: string): Promise<void> {
+  const mode = 0o600;
+  try {
+    await writeFile(path, text, { mode });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text, { mode });
   }
 }
 
