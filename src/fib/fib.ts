@@ -165,31 +165,29 @@ export class Fib {
     this.#rows.ipv6.take(batch, limit - taken);
   }
 
-  /** @param errors  of those that failed, in the order of the batch. */
-  applied(batch: RouteBatch, errors: readonly RouteError[], now: Millis): void {
+  /** @param errors  of those that failed, in the order of the batch. @returns those that somebody should be told of. */
+  applied(batch: RouteBatch, errors: readonly RouteError[], now: Millis): readonly RouteError[] {
     const failures = errors.length === 0 ? undefined : new Map(errors.map((error) => [error.index, error]));
-    for (let at = 0; at < batch.size; at++)
-      this.#rows[batch.familyOf(at)].applied(batch, at, failures?.get(at), now);
+    const told: RouteError[] = [];
+    for (let at = 0; at < batch.size; at++) {
+      const error = failures?.get(at);
+      const fine = this.#rows[batch.familyOf(at)].applied(batch, at, error, now);
+      if (!fine && error !== undefined) told.push(error);
+    }
+    return told;
   }
 
   /** Makes failed changes due again. @param now  those whose time has come; NEVER: all but fights, since something has changed. */
   retry(now: Millis): void {
-    for (const rows of Object.values(this.#rows)) {
-      for (const row of rows.waiting) {
-        const failure = rows.failures.get(row)!;
-        if (now === NEVER ? !failure.fight : failure.retryAt <= now) rows.retry(row);
-      }
-    }
+    for (const rows of Object.values(this.#rows)) rows.retry(now);
     this.#sets.retry(now);
     this.#follow();
   }
 
   /** When the first failed change is due again. */
   nextRetry(): Millis {
-    let next = this.#sets.objects?.nextRetry() ?? NEVER;
-    for (const { waiting, failures } of Object.values(this.#rows))
-      for (const row of waiting) next = Math.min(next, failures.get(row)!.retryAt);
-    return next;
+    const { ipv4, ipv6 } = this.#rows;
+    return Math.min(this.#sets.objects?.nextRetry() ?? NEVER, ipv4.failures.next(), ipv6.failures.next());
   }
 
   // What is
@@ -272,9 +270,9 @@ export class Fib {
     return this.#sets.objects?.has(id) ?? false;
   }
 
-  /** Why the kernel does not take next hops. */
+  /** Why the kernel does not take next hops, where that has not passed at once. */
   refusedNextHops(): readonly string[] {
-    return this.#sets.objects?.failures().map(({ message }) => message) ?? [];
+    return this.#sets.objects?.refusals() ?? [];
   }
 
   /** @param prefix  of this one only. */
@@ -304,7 +302,7 @@ export class Fib {
       wanted: ipv4.wanted + ipv6.wanted,
       present: ipv4.present + ipv6.present,
       pending: routes + (this.#sets.objects?.pending ?? 0),
-      failed: ipv4.waiting.size + ipv6.waiting.size,
+      failed: ipv4.failures.waiting + ipv6.failures.waiting,
       unresolved: 0,
     };
     for (const { unresolved, users } of this.#sets.unusable())

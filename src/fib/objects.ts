@@ -21,15 +21,15 @@ import {
   sameNextHop,
   sameObject,
 } from '../kernel/kernel.ts';
+import { refusal } from './failures.ts';
 import { ObjectNumbers } from './object-numbers.ts';
-
-const FIRST_RETRY_MS = 1000;
-const LAST_RETRY_MS = 60_000;
 
 interface Failure {
   readonly name: string;
   readonly message: string;
   readonly retryAt: Millis;
+  /** It may be over at once. */
+  readonly passes: boolean;
 }
 
 interface Common {
@@ -37,8 +37,8 @@ interface Common {
   /** 0: none yet. */
   id: number;
   failure: Failure | undefined;
-  /** Refusals in a row. */
-  attempts: number;
+  /** Refusals in a row, but for a first one that may pass; undefined: none. */
+  attempts: number | undefined;
   /** Of an earlier run, which a route that wants this one names. */
   hint: number;
   users: number;
@@ -94,7 +94,7 @@ export class NextHopObjects {
       const state = {
         id: 0,
         failure: undefined,
-        attempts: 0,
+        attempts: undefined,
         users: 0,
         wanted: undefined,
         present: undefined,
@@ -109,7 +109,7 @@ export class NextHopObjects {
   group(key: string, parts: Group['parts'], hint: number): Group {
     let group = this.#groups.get(key);
     if (group === undefined) {
-      const state = { id: 0, failure: undefined, attempts: 0, users: 0, present: undefined };
+      const state = { id: 0, failure: undefined, attempts: undefined, users: 0, present: undefined };
       group = { kind: 'group', key, parts, hint, ...state };
       this.#groups.set(key, group);
       for (const { single } of parts) single.groups.add(group);
@@ -209,12 +209,9 @@ export class NextHopObjects {
     return next;
   }
 
-  /** Those that the kernel refuses. */
-  failures(): readonly { readonly address: Address | undefined; readonly message: string }[] {
-    return [...this.#failed].map((shared) => ({
-      address: shared.kind === 'single' ? shared.address : undefined,
-      message: shared.failure!.message,
-    }));
+  /** Why the kernel refuses some, where that does not pass at once. */
+  refusals(): readonly string[] {
+    return [...this.#failed].flatMap(({ failure }) => (failure!.passes ? [] : failure!.message));
   }
 
   // What is
@@ -326,7 +323,7 @@ export class NextHopObjects {
   #due(shared: Shared): void {
     this.#failed.delete(shared);
     shared.failure = undefined;
-    shared.attempts = 0;
+    shared.attempts = undefined;
     this.#tryAgain(shared);
   }
 
@@ -339,7 +336,7 @@ export class NextHopObjects {
     if (shared.kind === 'single') shared.present = hop;
     else shared.present = members;
     this.#numbers.take(shared.id);
-    shared.attempts = 0;
+    shared.attempts = undefined;
     this.#dirty.add(shared); // in case that it is another than wanted
     if (shared.failure === undefined) return;
     shared.failure = undefined;
@@ -354,17 +351,18 @@ export class NextHopObjects {
     for (const group of shared.groups) this.#tryAgain(group);
   }
 
-  #refused(shared: Shared, change: ObjectChange, { name, message }: KernelError, now: Millis): void {
-    if (name === 'EEXIST' && presentOf(shared) === undefined) {
+  #refused(shared: Shared, change: ObjectChange, error: KernelError, now: Millis): void {
+    if (error.name === 'EEXIST' && presentOf(shared) === undefined) {
       this.#numbers.take(shared.id);
       this.#identify(shared);
       this.#tryAgain(shared);
       return;
     }
     if (!this.#isMeant(shared, change)) return this.#tryAgain(shared);
-    shared.attempts++;
-    const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (shared.attempts - 1));
-    shared.failure = { name, message, retryAt: now + wait };
+    const before = shared.attempts === undefined ? undefined : { attempts: shared.attempts };
+    const { attempts, waitMs, passes } = refusal(error, before);
+    shared.attempts = attempts;
+    shared.failure = { name: error.name, message: error.message, retryAt: now + waitMs, passes };
     this.#failed.add(shared);
     this.#changed(shared);
   }

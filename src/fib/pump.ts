@@ -16,8 +16,8 @@ export interface PumpOptions {
   readonly objects: ObjectSync;
   readonly timers: Timers;
   readonly clock: FibClock;
-  /** Routes were changed, but for those that failed. Nothing is on its way. */
-  readonly onApplied: (batch: RouteBatch, errors: readonly RouteError[]) => void;
+  /** Routes were changed, but for those that failed, of which some should be told. Nothing is on its way. */
+  readonly onApplied: (batch: RouteBatch, errors: readonly RouteError[], told: readonly RouteError[]) => void;
   /** The kernel has not answered for long; told once a batch. */
   readonly onSlow: (seconds: number) => void;
 }
@@ -36,6 +36,8 @@ export class Pump {
   readonly #batch = new RouteBatch();
   /** The kernel works at a batch. */
   #busy = false;
+  /** `run` comes in the next turn. */
+  #isSoon = false;
   /** What shall be done when it does not, by name. */
   readonly #waiting = new Map<string, () => void>();
   #idle: (() => void)[] = [];
@@ -55,9 +57,11 @@ export class Pump {
     return !this.#busy;
   }
 
-  /** In the next turn, after all that wants something in this one. */
+  /** In the next turn, after all that wants something in this one. Called once a route. */
   soon(): void {
-    if (!this.#busy) this.#options.timers.after('pump', 0, () => this.run());
+    if (this.#busy || this.#isSoon) return;
+    this.#isSoon = true;
+    this.#options.timers.after('pump', 0, () => this.run());
   }
 
   /**
@@ -77,6 +81,7 @@ export class Pump {
 
   /** Hands the next changes to the kernel, if it works at nothing. */
   run(): void {
+    this.#isSoon = false;
     if (this.#busy || this.#closed) return;
     if (!this.#nextObjects() && !this.#nextRoutes()) this.#rest();
     this.#retryLater();
@@ -93,9 +98,12 @@ export class Pump {
   #nextObjects(): boolean {
     const { objects } = this.#options;
     if (this.#rounds === ROUNDS) return false;
-    const collects = this.#collects;
-    this.#collects = false;
-    if (!objects.work(() => this.#over()) && !(collects && objects.collect(() => this.#over()))) return false;
+    const over = () => this.#over();
+    if (!objects.work(over)) {
+      if (!this.#collects) return false;
+      this.#collects = false;
+      if (!objects.collect(over)) return false;
+    }
     this.#rounds++;
     this.#begin();
     return true;
@@ -111,9 +119,9 @@ export class Pump {
     this.#used = true;
     kernel.apply(batch, (errors) => {
       if (this.#closed) return;
-      fib.applied(batch, errors, clock.now());
+      const told = fib.applied(batch, errors, clock.now());
       this.#busy = false;
-      onApplied(batch, errors);
+      onApplied(batch, errors, told);
       this.#over();
     });
     return true;

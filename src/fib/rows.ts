@@ -3,13 +3,9 @@
 //   prefixes    PrefixTable    prefix ⇄ row; a row with anything in it holds its prefix
 //   want        Int32[row]     index of the next-hop set that is wanted + 1; 0: no route
 //   metric      Uint32[row]    of the wanted route, as the kernel shows it
-//   have        Int32[row]     target of the route that is there + 1; 0: none
-//   haveMetric  Uint32[row]    of that route
 //   flags       Uint8[row]     ADOPTED, PENDING, HELD, FLYING, DIVERTED
-//   touched     Uint32[row]    rescan during which we changed or lost it: what that says of it is out of date
-//   seen        Uint32[row]    rescan that found `have` there
-//   others      Map            further routes of ours with other metrics: few, while a route moves from one to another
-//   failures    Map            rows that the kernel refused, or that somebody fights over; `waiting`: until they are tried again
+//   present     PresentRoutes  what is there
+//   failures    Failures       rows that the kernel refused, or that somebody fights over
 //
 // What follows from what is in fib.ts. `want`, `take` and `applied` run once a route: numbers in, numbers out.
 
@@ -26,7 +22,9 @@ import {
 } from 'bgp-utils';
 import { HOW, type RouteBatch } from '../kernel/batch.ts';
 import type { KernelError } from '../kernel/kernel.ts';
+import { type Failure, Failures } from './failures.ts';
 import type { NextHopSet, NextHopSets } from './next-hop-sets.ts';
+import { type Present, PresentRoutes } from './present.ts';
 import { NO_TARGET } from './targets.ts';
 
 const INITIAL = 64;
@@ -39,43 +37,18 @@ const FLYING = 8;
 const DIVERTED = 16;
 /** Rows a step of `finishRescan` looks at. */
 const STEP = 16_384;
-const FIRST_RETRY_MS = 1000;
-const LAST_RETRY_MS = 60_000;
-
-export interface Failure {
-  readonly message: string;
-  readonly attempts: number;
-  readonly retryAt: Millis;
-  /** Somebody takes the route away: nothing but time, or an end of the wish, makes it due. */
-  readonly fight: boolean;
-}
-
-/** A route of ours beside the one in the row. */
-interface Other {
-  target: number;
-  readonly metric: number;
-  seen: number;
-}
-
 export class RouteRows {
   readonly prefixes: PrefixTable;
   readonly #number: number;
   readonly #sets: NextHopSets;
   #want = new Int32Array(INITIAL);
   #metric = new Uint32Array(INITIAL);
-  #have = new Int32Array(INITIAL);
-  #haveMetric = new Uint32Array(INITIAL);
   #flags = new Uint8Array(INITIAL);
-  #touched = new Uint32Array(INITIAL);
-  #seen = new Uint32Array(INITIAL);
   readonly #queue = new IdQueue<PrefixId>();
-  readonly #others = new Map<PrefixId, readonly Other[]>();
-  readonly failures = new Map<PrefixId, Failure>();
-  readonly waiting = new Set<PrefixId>();
+  readonly failures = new Failures();
   readonly #words: Mutable<PrefixWords>;
-  #rescan = 1;
+  readonly #present: PresentRoutes;
   wanted = 0;
-  present = 0;
   pending = 0;
   flying = 0;
 
@@ -86,6 +59,7 @@ export class RouteRows {
     this.prefixes = new PrefixTable(family);
     this.#number = FAMILIES.indexOf(family);
     this.#sets = sets;
+    this.#present = new PresentRoutes(sets.targets);
     this.#words = { family, length: 0, w0: 0, w1: 0, w2: 0, w3: 0 };
   }
 
@@ -112,7 +86,12 @@ export class RouteRows {
 
   /** Target of the route that is there, or NO_TARGET. */
   haveOf(row: PrefixId): number {
-    return row < this.#have.length ? this.#have[row]! - 1 : NO_TARGET;
+    return this.#present.target(row);
+  }
+
+  /** Routes that are there. */
+  get present(): number {
+    return this.#present.count;
   }
 
   wantOf(row: PrefixId): NextHopSet | undefined {
@@ -125,16 +104,14 @@ export class RouteRows {
   }
 
   /** All routes that are there. */
-  *presentOf(row: PrefixId): Generator<{ readonly target: number; readonly metric: number }, void, void> {
-    if (this.haveOf(row) === NO_TARGET) return;
-    yield { target: this.haveOf(row), metric: this.#haveMetric[row]! };
-    yield* this.#others.get(row) ?? [];
+  presentOf(row: PrefixId): Iterable<Present> {
+    return this.#present.all(row);
   }
 
   /** The wanted route is there as it should be. */
   isRight(row: PrefixId): boolean {
     const set = this.wantOf(row);
-    return set !== undefined && fits(set, this.#targetAt(row, this.#metric[row]!));
+    return set !== undefined && fits(set, this.#present.at(row, this.#metric[row]!));
   }
 
   isAdopted(row: PrefixId): boolean {
@@ -165,21 +142,18 @@ export class RouteRows {
 
   /** Rows that want one of these sets may have to change, and what leads to one of these targets is gone. */
   follow(changed: ReadonlySet<NextHopSet>, gone: ReadonlySet<number>): void {
+    const isGone = new Uint8Array(this.#sets.targets.capacity + 1);
+    for (const target of gone) isGone[target + 1] = 1;
+    if (gone.size > 0)
+      this.#present.drop(isGone, (row, metric) => {
+        this.lost(row, metric);
+        this.due(row);
+      });
+    if (changed.size === 0) return;
     const wants = new Uint8Array(this.#sets.capacity + 1);
     for (const { index } of changed) wants[index + 1] = 1;
-    const without = new Uint8Array(this.#sets.targets.capacity + 1);
-    for (const target of gone) without[target + 1] = 1;
-    for (let row = 0; row < this.#want.length; row++) {
-      const lost = without[this.#have[row]!] === 1;
-      if (lost) this.lost(row as PrefixId, this.#haveMetric[row]!);
-      if (lost || wants[this.#want[row]!] === 1) this.due(row as PrefixId);
-    }
-    for (const [row, others] of [...this.#others])
-      for (const { target, metric } of others)
-        if (gone.has(target)) {
-          this.lost(row, metric);
-          this.due(row);
-        }
+    for (let row = 0; row < this.#want.length; row++)
+      if (wants[this.#want[row]!] === 1) this.due(row as PrefixId);
   }
 
   // What is to be done
@@ -203,55 +177,49 @@ export class RouteRows {
     return taken;
   }
 
-  /** What came of a change. @returns its row. */
-  applied(batch: RouteBatch, at: number, error: KernelError | undefined, now: Millis): PrefixId {
+  /** What came of a change. @returns false: it was refused, and somebody should be told. */
+  applied(batch: RouteBatch, at: number, error: KernelError | undefined, now: Millis): boolean {
     const row = batch.id[at] as PrefixId;
-    this.#touched[row] = this.#rescan;
+    this.#present.touch(row);
     const flags = this.#flags[row]!;
     if ((flags & FLYING) !== 0) {
       this.#flags[row] = flags & ~FLYING;
       this.flying--;
     }
-    if (error !== undefined && (flags & DIVERTED) !== 0) {
-      this.#settle(row); // something else is wanted now, and was not tried yet
-      return row;
+    // A refusal of what is not wanted any more is none: something else is, and was not tried yet.
+    if (error !== undefined && (flags & DIVERTED) === 0) return !this.failures.refused(row, error, now);
+    if (error === undefined) {
+      const target = batch.how[at] === HOW.REMOVE ? NO_TARGET : this.#sets.targets.intern(batch.via[at]!);
+      this.#present.set(row, batch.metric[at]!, target);
+      if (!this.failures.isEmpty) this.failures.forget(row);
     }
-    if (error !== undefined) {
-      const attempts = (this.failures.get(row)?.attempts ?? 0) + 1;
-      const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1));
-      const message = `${error.name}: ${error.message}`;
-      this.failures.set(row, { message, attempts, retryAt: now + wait, fight: false });
-      this.waiting.add(row);
-      return row;
-    }
-    const target = batch.how[at] === HOW.REMOVE ? NO_TARGET : this.#sets.targets.intern(batch.via[at]!);
-    this.#setPresent(row, batch.metric[at]!, target);
-    if (this.failures.size > 0) this.#forgive(row);
     this.#settle(row);
-    return row;
+    return true;
   }
 
-  /** A failed row is tried again; its number of attempts is kept. */
-  retry(row: PrefixId): void {
-    this.waiting.delete(row);
-    this.#setPending(row, this.#differs(row));
-    if (!this.isPending(row)) this.failures.delete(row);
+  /** Failed rows are tried again. @param now  as for `Failures.due`. */
+  retry(now: Millis): void {
+    for (const row of this.failures.due(now)) {
+      this.failures.release(row);
+      this.#setPending(row, this.#differs(row));
+      if (!this.isPending(row)) this.failures.forget(row);
+    }
   }
 
   /** Waits although there is something to do. */
   hold(row: PrefixId, failure: Failure): void {
-    this.failures.set(row, failure);
-    this.waiting.add(row);
+    this.failures.hold(row, failure);
     this.#setPending(row, false);
   }
 
   /** Something about the row is new: whatever failed before is tried at once, but for a fight. */
   due(row: PrefixId): void {
     if ((this.#flags[row]! & FLYING) !== 0) this.#flags[row] = this.#flags[row]! | DIVERTED;
-    const failure = this.failures.size === 0 ? undefined : this.failures.get(row);
-    const fights = failure?.fight === true && this.waiting.has(row);
-    if (fights && this.#want[row] !== 0 && this.#differs(row)) return;
-    if (failure !== undefined) this.#forgive(row);
+    if (!this.failures.isEmpty) {
+      const fights = this.failures.of(row)?.fight === true && this.failures.isWaiting(row);
+      if (fights && this.#want[row] !== 0 && this.#differs(row)) return;
+      this.failures.forget(row);
+    }
     this.#settle(row);
   }
 
@@ -260,57 +228,49 @@ export class RouteRows {
   /** The kernel has a route of ours, whether we knew or not. @returns whether we did not. */
   found(row: PrefixId, metric: number, target: number, adopts: boolean): boolean {
     if (row >= this.#want.length) this.#grow(row);
-    if (this.#targetAt(row, metric) === target) return false;
+    if (this.#present.at(row, metric) === target) return false;
     if ((this.#flags[row]! & HELD) === 0 && adopts) this.#flags[row] = this.#flags[row]! | ADOPTED;
-    this.#setPresent(row, metric, target);
+    this.#present.set(row, metric, target);
     return true;
   }
 
   /** It is gone. @returns false when it was not known to be there. */
   lost(row: PrefixId, metric: number): boolean {
-    if (this.#targetAt(row, metric) === NO_TARGET) return false;
-    this.#touched[row] = this.#rescan;
-    this.#setPresent(row, metric, NO_TARGET);
+    if (this.#present.at(row, metric) === NO_TARGET) return false;
+    this.#present.touch(row);
+    this.#present.set(row, metric, NO_TARGET);
     return true;
   }
 
   beginRescan(): void {
-    this.#rescan++;
+    this.#present.beginRescan();
   }
 
   /** We changed it, or it was lost, since the list was begun; or it is being changed. */
   isTouched(row: PrefixId): boolean {
-    if (row >= this.#touched.length) return false;
-    return this.#touched[row] === this.#rescan || (this.#flags[row]! & FLYING) !== 0;
+    return this.#present.isTouched(row) || ((this.#flags[row] ?? 0) & FLYING) !== 0;
   }
 
   markSeen(row: PrefixId, metric: number): void {
-    if (this.#haveMetric[row] === metric) this.#seen[row] = this.#rescan;
-    else
-      for (const other of this.#others.get(row) ?? []) if (other.metric === metric) other.seen = this.#rescan;
+    this.#present.markSeen(row, metric);
   }
 
   /** The list ended: what was not seen is gone, part by part. @returns at last how many. */
   *finishRescan(): Generator<void, number, void> {
-    const rescan = this.#rescan;
+    const present = this.#present;
+    const { rescan } = present;
     let corrected = 0;
-    for (let row = 0; row < this.#have.length; row++) {
+    for (let at = 0; at < present.capacity; at++) {
+      const row = at as PrefixId;
       if (row % STEP === STEP - 1) yield;
-      if (rescan !== this.#rescan) return corrected; // another one began
-      if (this.#have[row] !== 0 && !this.isTouched(row as PrefixId))
-        corrected += this.#dropUnseen(row as PrefixId);
+      if (rescan !== present.rescan) return corrected; // another one began
+      if (present.target(row) === NO_TARGET || this.isTouched(row)) continue;
+      const unseen = present.unseen(row);
+      for (const metric of unseen) present.set(row, metric, NO_TARGET);
+      if (unseen.length > 0) this.due(row);
+      corrected += unseen.length;
     }
     return corrected;
-  }
-
-  #dropUnseen(row: PrefixId): number {
-    const unseen: number[] = [];
-    if (this.#seen[row] !== this.#rescan) unseen.push(this.#haveMetric[row]!);
-    for (const { metric, seen } of this.#others.get(row) ?? [])
-      if (seen !== this.#rescan) unseen.push(metric);
-    for (const metric of unseen) this.#setPresent(row, metric, NO_TARGET);
-    if (unseen.length > 0) this.due(row);
-    return unseen.length;
   }
 
   /** The difference between wanted and present, as the next changes. */
@@ -319,18 +279,17 @@ export class RouteRows {
     const want = this.#want[row]!;
     const set = want === 0 ? undefined : this.#sets.at(want - 1);
     const metric = this.#metric[row]!;
-    const present = set === undefined ? NO_TARGET : this.#targetAt(row, metric);
+    const present = set === undefined ? NO_TARGET : this.#present.at(row, metric);
     if (set !== undefined && set.target !== NO_TARGET && !fits(set, present)) {
       this.#add(batch, row, present === NO_TARGET ? HOW.CREATE : HOW.REPLACE, metric, set.target);
       return;
     }
     const keep = set !== undefined && fits(set, present);
     if (set !== undefined && !keep && set.unresolved === undefined) return; // refused: what is there stays
-    const have = this.#have[row]! - 1;
-    if (have !== NO_TARGET && !(keep && this.#haveMetric[row] === metric))
-      this.#add(batch, row, HOW.REMOVE, this.#haveMetric[row]!, have);
-    if (this.#others.size === 0) return;
-    for (const other of this.#others.get(row) ?? [])
+    const have = this.#present.target(row);
+    if (have !== NO_TARGET && !(keep && this.#present.metric(row) === metric))
+      this.#add(batch, row, HOW.REMOVE, this.#present.metric(row), have);
+    for (const other of this.#present.others(row))
       if (!keep || other.metric !== metric) this.#add(batch, row, HOW.REMOVE, other.metric, other.target);
   }
 
@@ -343,31 +302,27 @@ export class RouteRows {
   #differs(row: PrefixId): boolean {
     if ((this.#flags[row]! & (ADOPTED | FLYING)) !== 0) return false;
     const want = this.#want[row]!;
-    const have = this.#have[row]! - 1;
+    const have = this.#present.target(row);
     if (want === 0) return have !== NO_TARGET;
     const set = this.#sets.at(want - 1);
-    const alone = this.#others.size === 0 || !this.#others.has(row);
-    if (alone && have !== NO_TARGET && this.#haveMetric[row] === this.#metric[row] && fits(set, have))
+    const alone = this.#present.others(row).length === 0;
+    if (alone && have !== NO_TARGET && this.#present.metric(row) === this.#metric[row] && fits(set, have))
       return false;
     if (set.target !== NO_TARGET) return true;
     if (set.unresolved !== undefined) return have !== NO_TARGET;
     return !alone && this.isRight(row);
   }
 
-  #forgive(row: PrefixId): void {
-    this.failures.delete(row);
-    this.waiting.delete(row);
-  }
-
   #settle(row: PrefixId): void {
     this.#setPending(row, this.#differs(row));
-    const holds = this.#want[row] !== 0 || this.#have[row] !== 0 || (this.#flags[row]! & FLYING) !== 0;
+    const holds =
+      this.#want[row] !== 0 || this.#present.target(row) !== NO_TARGET || (this.#flags[row]! & FLYING) !== 0;
     if (holds === ((this.#flags[row]! & HELD) !== 0)) return;
     this.#flags[row] = this.#flags[row]! ^ HELD;
     if (holds) this.prefixes.retain(row);
     else {
       this.#flags[row] = 0;
-      this.#forgive(row);
+      this.failures.forget(row);
       this.prefixes.release(row);
     }
   }
@@ -379,50 +334,11 @@ export class RouteRows {
     if (pending) this.#queue.add(row);
   }
 
-  #targetAt(row: PrefixId, metric: number): number {
-    if (this.#have[row] === 0 || this.#haveMetric[row] === metric) return this.#have[row]! - 1;
-    return this.#others.get(row)?.find((other) => other.metric === metric)?.target ?? NO_TARGET;
-  }
-
-  /** Of one prefix, the kernel tells routes apart by metric. */
-  #setPresent(row: PrefixId, metric: number, target: number): void {
-    const { targets } = this.#sets;
-    const before = this.#targetAt(row, metric);
-    targets.retain(target);
-    targets.release(before);
-    this.present += (target === NO_TARGET ? 0 : 1) - (before === NO_TARGET ? 0 : 1);
-    if (this.#have[row] === 0 || this.#haveMetric[row] === metric) {
-      this.#have[row] = target + 1;
-      this.#haveMetric[row] = metric;
-      this.#seen[row] = 0;
-      if (target === NO_TARGET && this.#others.size > 0) this.#promote(row);
-      return;
-    }
-    const others = (this.#others.get(row) ?? []).filter((other) => other.metric !== metric);
-    if (target !== NO_TARGET) others.push({ target, metric, seen: 0 });
-    if (others.length > 0) this.#others.set(row, others);
-    else this.#others.delete(row);
-  }
-
-  /** Another route takes the place in the row. */
-  #promote(row: PrefixId): void {
-    const [first, ...rest] = this.#others.get(row) ?? [];
-    if (first === undefined) return;
-    this.#have[row] = first.target + 1;
-    this.#haveMetric[row] = first.metric;
-    this.#seen[row] = first.seen;
-    if (rest.length > 0) this.#others.set(row, rest);
-    else this.#others.delete(row);
-  }
-
   #grow(row: number): void {
     this.#want = grown(this.#want, row);
     this.#metric = grown(this.#metric, row);
-    this.#have = grown(this.#have, row);
-    this.#haveMetric = grown(this.#haveMetric, row);
     this.#flags = grown(this.#flags, row);
-    this.#touched = grown(this.#touched, row);
-    this.#seen = grown(this.#seen, row);
+    this.#present.grow(row as PrefixId);
   }
 }
 

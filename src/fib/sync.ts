@@ -77,7 +77,7 @@ export class FibSync {
       ...common,
       objects: this.#objects,
       clock: options.clock,
-      onApplied: (batch, errors) => this.#applied(batch, errors),
+      onApplied: (batch, errors, told) => this.#applied(batch, errors, told),
       onSlow: (seconds) => this.#onLog({ event: 'kernel-slow', seconds }),
     });
     this.#nextHops = new NextHopResolver({
@@ -240,8 +240,9 @@ export class FibSync {
     if (this.#started) this.#pump.soon();
   }
 
-  #applied(batch: RouteBatch, errors: readonly RouteError[]): void {
+  #applied(batch: RouteBatch, errors: readonly RouteError[], told: readonly RouteError[]): void {
     this.#count(batch, errors);
+    this.#tell(batch, told);
     // An object may have gone with its interface, without a word.
     if (errors.some(({ index }) => batch.via[index]!.object !== undefined)) this.#look();
     // Routes of ours may have become, or ceased to be, a way to someone's next hop.
@@ -255,12 +256,15 @@ export class FibSync {
       if (batch.how[at] === HOW.REMOVE) counters.removed++;
       else counters.replaced++;
     }
-    if (errors.length === 0) return;
     for (const { index } of errors) {
       if (batch.how[index] === HOW.REMOVE) counters.removed--;
       else counters.replaced--;
     }
     counters.failures += errors.length;
+  }
+
+  #tell(batch: RouteBatch, errors: readonly RouteError[]): void {
+    if (errors.length === 0) return;
     const examples = errors.slice(0, EXAMPLES).map(({ index, name, message }) => ({
       prefix: batch.prefix(index),
       message: `${name}: ${message}`,

@@ -44,7 +44,7 @@ export function viewOf(sets: NextHopSets, rows: RouteRows, row: PrefixId): FibVi
   const set = rows.wantOf(row);
   const present = presentOf(sets, rows, row);
   const state = stateOf(rows, row, set);
-  const failure = rows.failures.get(row)?.message;
+  const failure = rows.failures.of(row)?.message;
   return {
     prefix: rows.prefixes.prefix(row),
     wanted: set && { ...set.route, metric: rows.metricOf(row) },
@@ -60,7 +60,7 @@ export function viewOf(sets: NextHopSets, rows: RouteRows, row: PrefixId): FibVi
 }
 
 function stateOf(rows: RouteRows, row: PrefixId, set: NextHopSet | undefined): FibState {
-  if (rows.waiting.has(row)) return 'failed';
+  if (rows.failures.isWaiting(row)) return 'failed';
   if (rows.isAdopted(row)) return 'adopted';
   if (set === undefined) return 'removing';
   if (rows.isRight(row) && !rows.isPending(row)) return 'installed';

@@ -186,6 +186,29 @@ describe('FibSync', () => {
     expect([prefixes(kernel), sync.inStep()]).toEqual([[P], true]);
   });
 
+  it.each([['ENETUNREACH'], ['EHOSTUNREACH'], ['ENETDOWN'], ['ENODEV']])(
+    'says nothing of a way that is there a moment later (%s), as when a link comes up',
+    (name) => {
+      const { kernel, clock, sync, log } = fixture();
+      sync.start();
+      kernel.setFailing(P, name);
+      sync.want(P, blackhole);
+      clock.advance(99);
+      expect([sync.inStep(), sync.view(P)[0]?.state, log]).toEqual([false, 'failed', []]);
+      kernel.setFailing(P, undefined);
+      clock.advance(1);
+      expect([prefixes(kernel), sync.inStep(), log]).toEqual([[P], true, []]);
+      kernel.setFailing(P, name);
+      sync.want(P, to(A));
+      clock.advance(100);
+      expect(log).toMatchObject([{ event: 'routes-failed', count: 1 }]);
+      clock.advance(999);
+      expect(log).toHaveLength(1);
+      clock.advance(2001);
+      expect(log).toHaveLength(3);
+    },
+  );
+
   it('tries refused changes again as soon as a link changes', async () => {
     const { kernel, clock, sync } = fixture();
     sync.start();
