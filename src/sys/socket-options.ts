@@ -7,7 +7,7 @@ import { SO, SOL_SOCKET, type SystemError, setsockopt } from './libc.ts';
 export const IPPROTO = { IP: 0, TCP: 6, IPV6: 41 } as const;
 export const IP = { TTL: 2, FREEBIND: 15, MINTTL: 21, BIND_ADDRESS_NO_PORT: 24 } as const;
 export const IPV6 = { UNICAST_HOPS: 16, V6ONLY: 26, MINHOPCOUNT: 73, FREEBIND: 78 } as const;
-export const TCP = { MD5SIG: 14, USER_TIMEOUT: 18, MD5SIG_EXT: 32 } as const;
+export const TCP = { MD5SIG: 14, USER_TIMEOUT: 18, NOTSENT_LOWAT: 25, MD5SIG_EXT: 32 } as const;
 
 /** TTL of what we send, and the least that we accept; undefined leaves the system's. */
 export function setTtl(
@@ -39,6 +39,16 @@ export function bindToDevice(fd: number, device: string): SystemError | undefine
         : error.message;
   return { ...error, message: advice };
 }
+
+/**
+ * Octets that the kernel takes beyond those that are on their way. A peer that does not read is so given its window and this, in place of a
+ * socket buffer of megabytes; how much may be in flight is not limited.
+ */
+const UNSENT_OCTETS = 256 * 1024;
+
+/** Of a listener: what it accepts inherits it. */
+export const limitUnsent = (fd: number): SystemError | undefined =>
+  setsockopt(fd, IPPROTO.TCP, TCP.NOTSENT_LOWAT, UNSENT_OCTETS);
 
 /** @param timeoutMs  0 leaves it to the kernel: some 15 minutes, of an open connection; about two, of one being opened. */
 export const setUserTimeout = (fd: number, timeoutMs: number): SystemError | undefined =>

@@ -22,7 +22,7 @@ import {
 } from './libc.ts';
 import { setMd5Key } from './md5.ts';
 import { socketAddress } from './socket-address.ts';
-import { bindToDevice, IP, IPPROTO, IPV6, setTtl, setUserTimeout } from './socket-options.ts';
+import { bindToDevice, IP, IPPROTO, IPV6, limitUnsent, setTtl, setUserTimeout } from './socket-options.ts';
 
 /** Connections that wait to be accepted: some thousand peers may come at once when a reflector restarts. */
 const BACKLOG = 1024;
@@ -64,6 +64,7 @@ export function openListener(options: ListenerOptions): SocketResult {
       (options.device === undefined ? undefined : bindToDevice(fd, options.device)) ??
       bind(fd, socketAddress(options.address, family, port));
     if (unbound !== undefined) return unbound;
+    limitUnsent(fd);
     options.prepare?.(fd);
     return listen(fd, BACKLOG);
   });
@@ -98,6 +99,7 @@ export function openConnection(options: ConnectionOptions): SocketResult {
       (options.device === undefined ? undefined : bindToDevice(fd, options.device)) ??
       (options.userTimeoutMs ? setUserTimeout(fd, options.userTimeoutMs) : undefined);
     if (failed !== undefined) return failed;
+    limitUnsent(fd);
     if (options.md5Key !== undefined) {
       const refused = setMd5Key(fd, options.remoteAddress, undefined, options.md5Key);
       if (refused !== undefined) return refused;

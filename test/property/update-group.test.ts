@@ -89,8 +89,10 @@ class World {
     const tooLong = () => {
       throw new Error('nothing here is too long');
     };
+    // Few blocks, or more than are looked at in one call.
+    const blockBits = family === 'ipv4' ? 1 : 0;
     const newGroup = () =>
-      new UpdateGroup(family, context, this.table, this.pool, tooLong, queueLimitOctets, 1);
+      new UpdateGroup(family, context, this.table, this.pool, tooLong, queueLimitOctets, blockBits);
     this.groups = [newGroup(), newGroup()];
   }
 

@@ -34,6 +34,9 @@ const FEED_ROWS = 4096;
 /** Rows of a block, as a power of two. */
 const BLOCK_BITS = 12;
 
+/** Blocks that are encoded for a member at once: of most of them it may get nothing, where the routes are its own. */
+const BLOCKS_AT_ONCE = 8;
+
 export class UpdateGroup {
   readonly adjRibOut: AdjRibOut;
   private readonly members = new Map<PeerIndex, Member>();
@@ -46,6 +49,7 @@ export class UpdateGroup {
   /** Rows of the flush that runs whose withdrawal is not encoded yet: held, because no table holds them any more. */
   private readonly withdrawing = new IdStack<RowId>();
   private deliver: (batch: Batch) => void = () => {};
+  private paused = false;
 
   /** @param tooLong  told of routes that fit no message (RFC 8654 §4): they are not advertised. */
   constructor(
@@ -138,8 +142,14 @@ export class UpdateGroup {
     this.adjRibOut.mark(row);
   }
 
+  /** There was nothing for a member in the blocks that were looked at; more of them wait. Until the next flush. */
+  get hasPaused(): boolean {
+    return this.paused;
+  }
+
   /** Brings the Adj-RIB-Out up to date, by at most `limit` rows, and gives every member what changed. */
   flush(target: Target, limit: number): void {
+    this.paused = false;
     for (const member of this.members.values()) if (member.behind?.size === 0) member.behind = undefined;
     if (this.adjRibOut.pendingSize === 0) return;
     const behind: Member[] = [];
@@ -184,7 +194,7 @@ export class UpdateGroup {
     return member.endOfRib === 'due' && this.adjRibOut.pendingSize === 0;
   }
 
-  /** Messages for a member, at most about `roomOctets`; the last may exceed it. */
+  /** Messages for a member, at most about `roomOctets`; the last may exceed it. None, and `hasPaused`: some follow after the next flush. */
   take(peer: PeerIndex, roomOctets: number): Taken {
     const member = this.member(peer);
     const out = new Outgoing(peer, roomOctets);
@@ -193,13 +203,16 @@ export class UpdateGroup {
       out.message(this.refreshMark(ROUTE_REFRESH_SUBTYPE.BORR));
     }
     if (member.behind !== undefined) {
-      while (out.room > 0 && member.behind.size > 0) this.feed(member, out);
-      if (member.behind.size > 0) return out;
+      for (let left = BLOCKS_AT_ONCE; left > 0 && out.room > 0 && member.behind.size > 0; left--)
+        this.feed(member, out);
+      if (member.behind.size > 0) return this.unfinished(out);
       member.behind = undefined;
     }
     while (out.room > 0 && member.queued > 0) out.batch(this.dequeue(member));
     // The queue is empty: what the table has now is later than all that was sent.
-    while (out.room > 0 && member.queued === 0 && member.walks) this.walk(member, out);
+    for (let left = BLOCKS_AT_ONCE; left > 0 && out.room > 0 && member.queued === 0 && member.walks; left--)
+      this.walk(member, out);
+    if (member.walks) return this.unfinished(out);
     // What is still to be packed belongs before the marker.
     const complete = member.queued === 0 && !member.walks && this.adjRibOut.pendingSize === 0;
     if (member.refresh === 'begun' && complete && out.room > 0) {
@@ -210,6 +223,11 @@ export class UpdateGroup {
       member.endOfRib = 'sent';
       out.message(encodeEndOfRib(this.family));
     }
+    return out;
+  }
+
+  private unfinished(out: Outgoing): Outgoing {
+    if (out.octets.length === 0) this.paused = true;
     return out;
   }
 
@@ -292,12 +310,8 @@ export class UpdateGroup {
   }
 
   private oweBatch(behind: Behind, batch: Batch): void {
-    let last = -1;
-    for (const row of batch.rows) {
-      const block = row >>> this.blockBits;
-      if (block !== last) behind.blocks.add(block);
-      last = block;
-    }
+    batch.blocks ??= [...new Set(batch.rows.map((row) => row >>> this.blockBits))];
+    for (const block of batch.blocks) behind.blocks.add(block);
     for (const row of batch.withdrawn) this.oweWithdraw(behind, row as RowId);
   }
 

@@ -51,6 +51,8 @@ export interface Batch {
   readonly messages: number;
   /** Member queues that hold it. */
   waiting: number;
+  /** Blocks of its rows, each once: found out when the first member falls behind with it. */
+  blocks: readonly number[] | undefined;
 }
 
 /** Told of each batch, and of routes that fit no message (RFC 8654 §4). */
@@ -157,6 +159,7 @@ export class UpdatePacker {
         withdrawn: this.withdrawn.slice(0, this.withdrawnCount),
         messages: this.messages,
         waiting: 0,
+        blocks: undefined,
       });
     }
     this.segments = [];

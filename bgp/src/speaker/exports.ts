@@ -152,9 +152,10 @@ export class Exports {
     this.announcedOf = undefined;
   }
 
-  /** Rows wait to be compared and packed. */
+  /** Rows wait to be compared and packed, or blocks to be looked at. */
   get hasPending(): boolean {
-    for (const { group } of this.groups.values()) if (group.adjRibOut.pendingSize > 0) return true;
+    for (const { group } of this.groups.values())
+      if (group.adjRibOut.pendingSize > 0 || group.hasPaused) return true;
     return false;
   }
 

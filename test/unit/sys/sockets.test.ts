@@ -1,6 +1,7 @@
 import dgram from 'node:dgram';
 import net from 'node:net';
 import { address, type Family, parseScopedAddress } from 'bgp-utils';
+import { descriptorOf } from '../../../src/speaker/shared-reads.ts';
 import { readDatagrams } from '../../../src/sys/datagrams.ts';
 import {
   AF,
@@ -9,6 +10,7 @@ import {
   getsockopt,
   inNetworkNamespace,
   isSystemError,
+  type SystemError,
   socket,
 } from '../../../src/sys/libc.ts';
 import { type Md5Key, noRoomForKeys, setMd5Key } from '../../../src/sys/md5.ts';
@@ -219,6 +221,25 @@ describe('interfaces and timeouts', () => {
       name: 'ENODEV',
       message: expect.stringMatching(/no interface nowhere9/),
     });
+  });
+
+  it('limits what the kernel takes beyond what is on its way, also of connections that come in', async () => {
+    const TCP_NOTSENT_LOWAT = 25;
+    const unsentOf = (fd: number | undefined) => getsockopt(fd!, 6, TCP_NOTSENT_LOWAT);
+    const fd = fdOf(openConnection({ localAddress: undefined, remoteAddress: LOOPBACK.ipv4 }));
+    expect(unsentOf(fd)).toBe(256 * 1024);
+    closeSocket(fd);
+    const listener = fdOf(openListener({ address: LOOPBACK.ipv4, family: 'ipv4', port: 0 }));
+    const accepted: (number | SystemError)[] = [];
+    const server = net.createServer((connection) => {
+      accepted.push(unsentOf(descriptorOf(connection)));
+      connection.destroy();
+    });
+    await new Promise<void>((resolve) => server.listen({ fd: listener }, resolve));
+    cleanups.push(() => server.close());
+    await connect((server.address() as net.AddressInfo).port);
+    await until('the connection has come in', () => accepted.length > 0);
+    expect(accepted).toEqual([256 * 1024]);
   });
 
   it('limits how long octets may stay unacknowledged, the first SYN too (RFC 5482)', async () => {
