@@ -32,10 +32,11 @@ export class StaleRoutes {
     for (const family of FAMILIES) {
       const { inbound } = this.routing[family];
       const kept = retention?.families.includes(family) === true;
-      const stays = kept && staysAcrossTwoLosses(before, family, now);
-      again ||= stays;
+      const lostBefore = before?.families.includes(family) === true;
+      const stays = kept && (!lostBefore || staysAcrossTwoLosses(before, family, now));
+      again ||= lostBefore && stays;
       if (kept) {
-        // Stale from an earlier loss and not refreshed since (RFC 4724 §4.2).
+        // Stale from an earlier loss and not refreshed since (RFC 4724 §4.2). What a route refresh has only begun to tell again is not.
         const gone = stays ? 0 : this.failStatic.removeStale(member, family, now);
         this.log(member, 'routes kept', family, inbound.nextGeneration(member.index) - gone);
         inbound.sweeps.touch(member.index);

@@ -92,6 +92,15 @@ describe('a route refresh that the peer sends (RFC 7313 §4)', () => {
     expect(bench.state(PEER)).toBe('Established');
   });
 
+  it('that breaks off with the connection takes nothing away of what graceful restart keeps', () => {
+    const { bench, connection } = session([...enhanced, restartCapability()]);
+    bench.received(connection, refresh(1), announcement(['10.65.3.0/24'], attributes));
+    bench.disconnect(connection);
+    expect(Object.keys(bench.routes())).toEqual(['10.65.1.0/24', '10.65.2.0/24', '10.65.3.0/24']);
+    bench.pass(60_000);
+    expect(Object.keys(bench.routes())).toEqual(['10.65.1.0/24']);
+  });
+
   it('an EoRR without a BoRR means nothing', () => {
     const { bench, connection } = session();
     bench.received(connection, refresh(2));
