@@ -57,6 +57,7 @@ export class FileDatastore implements Datastore {
   #lastResult: Result<void> | undefined;
   /** How the files looked before they were read last; undefined where that says nothing. */
   #lastLook: string | undefined;
+  #poking = false;
   #closed = false;
   readonly #pollMs: number;
   readonly #now: () => number;
@@ -188,9 +189,9 @@ export class FileDatastore implements Datastore {
     try {
       const folder = (await stat(this.#path)).isDirectory();
       const paths = folder ? await this.#manifestPaths() : [this.#path];
-      const texts = await Promise.all(
-        paths.map(async (path) => [path, await readFile(path, 'utf8')] as const),
-      );
+      // One after the other: where a file system hangs, that is one thread of libuv's pool, and the kernel's routes need one.
+      const texts: (readonly [string, string])[] = [];
+      for (const path of paths) texts.push([path, await readFile(path, 'utf8')]);
       return { ok: true, value: texts };
     } catch (error) {
       const { code, path, message } = error as NodeJS.ErrnoException;
@@ -227,10 +228,13 @@ export class FileDatastore implements Datastore {
     if (!this.#closed) this.#settle = setTimeout(() => void this.#refresh(), SETTLE_MS);
   }
 
-  /** Files that look as they did are not read: most daemons rest most of the time. */
+  /** Files that look as they did are not read: most daemons rest most of the time. One look at a time, since it may hang. */
   async #poke(): Promise<void> {
+    if (this.#poking) return;
+    this.#poking = true;
     const look = this.#lastLook;
     if (look === undefined || look !== (await this.#look())) await this.#refresh();
+    this.#poking = false;
   }
 
   /** Tells a bad file by the status alone: the watches go on, and so does what was read last. */
