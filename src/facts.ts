@@ -1,25 +1,11 @@
 // The running daemon as the control API sees it: reads its parts when asked, and keeps nothing.
 
 import { readdirSync } from 'node:fs';
-import {
-  FAMILIES,
-  type Family,
-  familyOfAddress,
-  familyOfPrefix,
-  type PeerId,
-  type RouteView,
-  type Speaker,
-} from 'bgp-utils';
+import { familyOfPrefix, type Speaker } from 'bgp-utils';
 import type { RunConfig } from './config/config.ts';
 import type { Drain } from './control/drain.ts';
-import type {
-  ControlSource,
-  Journal,
-  KernelFacts,
-  KernelRouteFacts,
-  RouteQuery,
-  StatusFacts,
-} from './control/source.ts';
+import { routeFacts } from './control/route-facts.ts';
+import type { ControlSource, Journal, KernelFacts, KernelRouteFacts, StatusFacts } from './control/source.ts';
 import type { Datastore } from './datastore/datastore.ts';
 import type { DesiredState } from './desired/desired-state.ts';
 import type { FibView } from './fib/fib.ts';
@@ -60,7 +46,7 @@ export function controlSource(parts: Parts): ControlSource {
     journal: parts.journal,
     status: () => statusFacts(parts),
     peers: () => speaker.peerViews(),
-    routes: (query) => routeFacts(speaker, query),
+    routes: (query, page) => routeFacts(speaker, query, page),
     kernel: () => (parts.fib?.view() ?? []).map(kernelRouteFacts),
     resolution: () => parts.desired()?.resolution,
     metrics: () => metrics(parts),
@@ -227,47 +213,4 @@ function kernelRouteFacts({ prefix, wanted, present, state, reason }: FibView): 
     metric: wanted?.metric ?? shown?.metric,
     error: reason,
   };
-}
-
-function* routeFacts(speaker: Speaker, query: RouteQuery): Generator<RouteView> {
-  for (const family of familiesOf(query)) {
-    const prefix = query.longest === undefined ? query.prefix : speaker.longestMatch(family, query.longest);
-    if (query.longest !== undefined && prefix === undefined) continue;
-    if (query.advertised !== undefined)
-      yield* advertisedFacts(speaker, query.advertised, family, prefix, query);
-    else if (query.received === undefined) yield* speaker.routes(family, prefix);
-    else {
-      for (const route of speaker.routes(family, prefix, 'received'))
-        if (route.source === query.received) yield route;
-    }
-  }
-}
-
-function familiesOf({ family, prefix, longest }: RouteQuery): readonly Family[] {
-  const only = family ?? (prefix && familyOfPrefix(prefix)) ?? (longest && familyOfAddress(longest));
-  return only === undefined ? FAMILIES : [only];
-}
-
-/** What the peer was told; for one prefix also why it was not. */
-function* advertisedFacts(
-  speaker: Speaker,
-  peer: PeerId,
-  family: Family,
-  prefix: RouteView['prefix'] | undefined,
-  query: RouteQuery,
-): Generator<RouteView> {
-  for (const { prefix: found, attributes, reason } of speaker.advertisedTo(peer, family, prefix)) {
-    if (attributes === undefined && query.prefix === undefined) continue;
-    const [best] = speaker.routes(family, found);
-    if (best === undefined) continue;
-    const sent = attributes !== undefined;
-    yield {
-      ...best,
-      attributes: attributes ?? best.attributes,
-      best: sent,
-      multipath: false,
-      valid: sent,
-      reason,
-    };
-  }
 }

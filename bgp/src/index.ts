@@ -20,6 +20,7 @@ export * from './route/route.ts';
 export { describeEnd } from './session/action.ts';
 export type { RoleSetting } from './session/role.ts';
 export { PEER_CHANGES, type SettingChange } from './speaker/changes.ts';
+export type { InOrder } from './speaker/in-order.ts';
 export * from './speaker/input.ts';
 export * from './speaker/inspect.ts';
 export * from './speaker/output.ts';

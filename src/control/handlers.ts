@@ -82,7 +82,7 @@ export function controlHandler(context: HandlerContext): (request: ControlReques
       handle: ({ query }) => {
         const parsed = parseRouteQuery(query, source.peers());
         if ('error' in parsed) return fail(parsed.status, parsed.error);
-        return ok(routesView(source.routes(parsed.routes), parsed.page));
+        return ok(routesView(source.routes(parsed.routes, parsed.page), parsed.page));
       },
     },
     {

@@ -18,7 +18,7 @@ import type { EventsRequest } from './reply.ts';
 import type { KernelRouteFacts, RouteQuery } from './source.ts';
 
 /** Routes in one answer unless `limit` says otherwise; the rest comes with `after`. */
-export const DEFAULT_LIMIT = 10_000;
+export const DEFAULT_LIMIT = 2000;
 export const MAX_LIMIT = 50_000;
 
 /** By name (as `peers` shows it) or by address, in any spelling. */

@@ -2,6 +2,7 @@
 // tests make up. Turning facts into answers is views.ts.
 
 import type { Address, Family, Millis, PeerId, PeerView, Prefix, RouteView, SpeakerCounts } from 'bgp-utils';
+import type { PageRequest } from './page.ts';
 import type { KernelRouteState, ResolveAnswer } from './schema.ts';
 
 export interface StatusFacts {
@@ -121,8 +122,11 @@ export interface ControlSource {
   readonly journal: Journal;
   status(): StatusFacts;
   peers(): readonly PeerView[];
-  /** In any order; views.ts sorts. Without `received` and `advertised` the Loc-RIB with all its candidates. */
-  routes(query: RouteQuery): Iterable<RouteView>;
+  /**
+   * In any order; views.ts sorts. Without `received` and `advertised` the Loc-RIB with all its candidates.
+   * @param page  all that is on it, and one prefix more where there is one; what else there is may be left out.
+   */
+  routes(query: RouteQuery, page: PageRequest): Iterable<RouteView>;
   kernel(): Iterable<KernelRouteFacts>;
   /** As `resolve -o json` prints it; undefined until the datastore was read. */
   resolution(): ResolveAnswer | undefined;

@@ -201,6 +201,14 @@ export class Routing {
     return this.inbound.adjRibIn.size;
   }
 
+  /** @param peer  a path of this peer. */
+  hasPath(prefix: PrefixId, peer: PeerIndex | undefined): boolean {
+    const { adjRibIn } = this.inbound;
+    for (let path = adjRibIn.first(prefix); path !== NONE; path = adjRibIn.nextFor(path))
+      if (peer === undefined || adjRibIn.peerOf(path) === peer) return true;
+    return false;
+  }
+
   /** Every prefix with a path, in the order of their ids. */
   forEachPrefix(visit: (id: PrefixId) => void): void {
     for (let prefix = 0; prefix < this.prefixes.capacity; prefix++) {

@@ -17,6 +17,7 @@ import type { Negotiated } from '../session/negotiate.ts';
 import type { ImportSide } from './arrival.ts';
 import type { ExportSide } from './exports.ts';
 import type { Retention } from './graceful-restart.ts';
+import { type InOrder, prefixesInOrder } from './in-order.ts';
 import type { ConnectionId, PeerId, SpeakerConfig } from './input.ts';
 import type { PeerState, PeerView, RouteView, SpeakerCounts, SpeakerSizes } from './inspect.ts';
 import type { Output } from './output.ts';
@@ -111,11 +112,19 @@ export class Tables {
 
   /**
    * All paths, prefix by prefix; of one prefix when it is given.
+   * @param which  that prefix, or prefixes in their order; undefined: all, in any order.
    * @param shown  attributes as they came, or as import policy made them.
+   * @param from  prefixes alone that this peer told.
    */
-  *routes(family: Family, prefix?: Prefix, shown: 'received' | 'used' = 'used'): Generator<RouteView> {
+  *routes(
+    family: Family,
+    which?: Prefix | InOrder,
+    shown: 'received' | 'used' = 'used',
+    from?: PeerId,
+  ): Generator<RouteView> {
     const routing = this.routing[family];
-    for (const id of this.selected(routing, prefix)) {
+    const peer = from === undefined ? undefined : this.members.get(from)?.index;
+    for (const id of this.selected(routing, which, (each) => routing.hasPath(each, peer))) {
       yield* routing.views.pathsOf(
         id,
         (index) => this.byIndex[index]?.peer.config.peer ?? 'local',
@@ -129,7 +138,7 @@ export class Tables {
   *advertisedTo(
     peer: PeerId,
     family: Family,
-    prefix?: Prefix,
+    which?: Prefix | InOrder,
   ): Generator<{
     readonly prefix: Prefix;
     readonly attributes: RouteView['attributes'] | undefined;
@@ -138,7 +147,7 @@ export class Tables {
     const member = this.members.get(peer);
     if (member === undefined) return;
     const routing = this.routing[family];
-    for (const id of this.selected(routing, prefix)) {
+    for (const id of this.selected(routing, which, (each) => routing.hasPath(each, undefined))) {
       for (const each of routing.views.advertisedPaths(member.index, id))
         yield { prefix: routing.prefixes.prefix(id), ...each };
     }
@@ -282,12 +291,17 @@ export class Tables {
     return member;
   }
 
-  protected *selected(routing: Routing, prefix: Prefix | undefined): Generator<PrefixId> {
-    if (prefix !== undefined) {
-      const id = routing.prefixes.findPrefix(prefix);
+  private *selected(
+    routing: Routing,
+    which: Prefix | InOrder | undefined,
+    has: (id: PrefixId) => boolean,
+  ): Generator<PrefixId> {
+    if (typeof which === 'string') {
+      const id = routing.prefixes.findPrefix(which);
       if (id !== NONE) yield id;
       return;
     }
+    if (which !== undefined) return yield* prefixesInOrder(routing.prefixes, which, has);
     const all: PrefixId[] = [];
     routing.forEachPrefix((id) => all.push(id));
     yield* all;
