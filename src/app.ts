@@ -34,12 +34,18 @@ import { SpeakerLoop } from './speaker/loop.ts';
 import { Tcp } from './speaker/tcp.ts';
 import type { RunState } from './state/run-state.ts';
 import { SessionsNote } from './state/sessions-note.ts';
-import { listeners, pictureKeeper, runState, schedule, socketOptions } from './wiring.ts';
+import {
+  connectionFacts,
+  type Ending,
+  listeners,
+  pictureKeeper,
+  runState,
+  schedule,
+  socketOptions,
+  untilSignal,
+} from './wiring.ts';
 
 const EXIT_REFUSED = 1;
-
-/** A second signal within this time turns a restart into leaving. */
-const SECOND_SIGNAL_MS = 2000;
 
 /** How often a change that is held back is judged anew. */
 const JUDGE_AGAIN_MS = 5000;
@@ -112,17 +118,7 @@ class Daemon {
     this.plane = this.fib === undefined ? new NoPlane(onNextHop) : new KernelPlane(this.fib);
     this.tcp = new Tcp(
       {
-        connected: (connection, at) => this.loop.feed({ type: 'Connected', connection, ...at }),
-        connectFailed: (connection, reason) => this.loop.feed({ type: 'ConnectFailed', connection, reason }),
-        accepted: (at) => {
-          const connection = this.speaker.newConnectionId();
-          this.loop.feed({ type: 'Accepted', connection, ...at });
-          return connection;
-        },
-        received: (connection, octets) => this.loop.received(connection, octets),
-        disconnected: (connection, reason) => this.loop.disconnected(connection, reason),
-        drained: (connection) => this.loop.drained(connection),
-        sending: (connection, waiting) => this.loop.feed({ type: 'Sending', connection, waiting }),
+        ...connectionFacts(() => this.loop, this.speaker),
         listening: (spec, error) => this.report.listening(spec, error),
         strangers: (count, last) => this.report.strangers(count, last),
       },
@@ -156,13 +152,7 @@ class Daemon {
     this.datastore = openDatastore(config.datastore);
     this.secrets = new WatchedSecrets(config.secretsDir);
     this.endpoints = new WatchedEndpointFiles(config.endpointStatusDir);
-    this.keeper = pictureKeeper(config, this.datastore, (message) =>
-      message === undefined
-        ? log.info('the picture of the datastore is kept again')
-        : log.warn(
-            `the picture of the datastore cannot be kept, so a start needs the datastore: ${message}. See to --state-dir (MESOS_BGP_STATE_DIR)`,
-          ),
-    );
+    this.keeper = pictureKeeper(config, this.datastore, (message) => this.report.picture(message));
   }
 
   async run(): Promise<number> {
@@ -176,7 +166,7 @@ class Daemon {
     this.control = control;
     this.report.drained(this.state.drainedSince);
     this.note?.start();
-    const stopped = this.untilSignal();
+    const stopped = untilSignal(config.leave, log);
     this.fib?.start();
     this.report.datastore(this.datastore);
     const earlier = await this.readKept();
@@ -313,23 +303,7 @@ class Daemon {
     return this.advertised;
   }
 
-  private untilSignal(): Promise<'restart' | 'leave'> {
-    return new Promise((resolve) => {
-      let first = true;
-      const onSignal = (signal: NodeJS.Signals) => {
-        if (this.config.leave || !first) return resolve('leave');
-        first = false;
-        this.log.info(
-          `${signal}: stops as a restart in 2 s; a second signal until then makes it leave the network`,
-        );
-        setTimeout(() => resolve('restart'), SECOND_SIGNAL_MS);
-      };
-      process.on('SIGTERM', onSignal);
-      process.on('SIGINT', onSignal);
-    });
-  }
-
-  private async end(how: 'restart' | 'leave'): Promise<void> {
+  private async end(how: Ending): Promise<void> {
     this.log.info(
       how === 'leave' ? 'leaves: routes withdrawn, sessions closed' : 'stops as a restart: routes stay',
     );

@@ -66,6 +66,15 @@ export class Report {
       );
   }
 
+  /** @param error  undefined: it can be written again. */
+  picture(error: string | undefined): void {
+    if (error === undefined) this.log.info('the picture of the datastore is kept again');
+    else
+      this.log.warn(
+        `the picture of the datastore cannot be kept, so a start needs the datastore: ${error}. See to --state-dir (MESOS_BGP_STATE_DIR)`,
+      );
+  }
+
   listening({ family, address, port, device, linkLocalOf }: ListenSpec, error: string | undefined): void {
     const fields = { family, address, port, interface: device ?? linkLocalOf };
     if (error === undefined) this.log.info('listening for BGP', fields);

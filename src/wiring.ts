@@ -1,15 +1,18 @@
 // What stands between the parts where app.ts joins them: settings and desired state in the words of sockets and files.
 
 import { join } from 'node:path';
-import { type Address, isLinkLocal, type PeerConfig, type Prefix, zoneOf } from 'bgp-utils';
+import { type Address, isLinkLocal, type PeerConfig, type Prefix, type Speaker, zoneOf } from 'bgp-utils';
 import type { RunConfig } from './config/config.ts';
 import type { Datastore } from './datastore/datastore.ts';
 import { picturePath } from './datastore/picture-file.ts';
 import { PictureKeeper } from './datastore/picture-keeper.ts';
 import type { DesiredState } from './desired/desired-state.ts';
 import { watchedRanges } from './desired/pipeline.ts';
+import type { Log } from './observe/log.ts';
 import type { ListenSpec } from './speaker/listener.ts';
+import type { SpeakerLoop } from './speaker/loop.ts';
 import { type PeerSocketOptions, PeerSockets } from './speaker/peer-sockets.ts';
+import type { TcpEvents } from './speaker/tcp.ts';
 import { RunState, runStatePath } from './state/run-state.ts';
 
 /** Only of etcd: a file is as near as what is kept of it. */
@@ -47,6 +50,43 @@ export function schedule(delayMs: number, run: () => void): () => void {
   const timer = setTimeout(run, delayMs);
   return () => clearTimeout(timer);
 }
+
+/** What happens to connections, as facts for the speaker. @param loop  is there when the first one happens. */
+export const connectionFacts = (
+  loop: () => SpeakerLoop,
+  speaker: Pick<Speaker, 'newConnectionId'>,
+): Omit<TcpEvents, 'listening' | 'strangers'> => ({
+  connected: (connection, at) => loop().feed({ type: 'Connected', connection, ...at }),
+  connectFailed: (connection, reason) => loop().feed({ type: 'ConnectFailed', connection, reason }),
+  accepted: (at) => {
+    const connection = speaker.newConnectionId();
+    loop().feed({ type: 'Accepted', connection, ...at });
+    return connection;
+  },
+  received: (connection, octets) => loop().received(connection, octets),
+  disconnected: (connection, reason) => loop().disconnected(connection, reason),
+  drained: (connection) => loop().drained(connection),
+  sending: (connection, waiting) => loop().feed({ type: 'Sending', connection, waiting }),
+});
+
+/** A second signal within this time turns a restart into leaving. */
+const SECOND_SIGNAL_MS = 2000;
+
+export type Ending = 'restart' | 'leave';
+
+/** When SIGTERM or SIGINT has come, and how the daemon is to end. @param leave  the first one says so already. */
+export const untilSignal = (leave: boolean, log: Pick<Log, 'info'>): Promise<Ending> =>
+  new Promise((resolve) => {
+    let first = true;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (leave || !first) return resolve('leave');
+      first = false;
+      log.info(`${signal}: stops as a restart in 2 s; a second signal until then makes it leave the network`);
+      setTimeout(() => resolve('restart'), SECOND_SIGNAL_MS);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
 
 /** What held back peers lack is not known: the speaker turns them away. */
 const NO_OPTIONS: PeerSocketOptions = {
