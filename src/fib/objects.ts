@@ -23,45 +23,21 @@ import {
 } from '../kernel/kernel.ts';
 import { refusal } from './failures.ts';
 import { ObjectNumbers } from './object-numbers.ts';
+import {
+  type Failure,
+  fits,
+  type Group,
+  isMeant,
+  membersOf,
+  newGroup,
+  newSingle,
+  objectOf,
+  presentOf,
+  type Shared,
+  type Single,
+} from './shared.ts';
 
-interface Failure {
-  readonly name: string;
-  readonly message: string;
-  readonly retryAt: Millis;
-  /** It may be over at once. */
-  readonly passes: boolean;
-}
-
-interface Common {
-  readonly key: string;
-  /** 0: none yet. */
-  id: number;
-  failure: Failure | undefined;
-  /** Refusals in a row, but for a first one that may pass; undefined: none. */
-  attempts: number | undefined;
-  /** Of an earlier run, which a route that wants this one names. */
-  hint: number;
-  users: number;
-}
-
-/** A next hop, maybe in a tunnel. */
-export interface Single extends Common {
-  readonly kind: 'single';
-  readonly address: Address;
-  /** That it is in. */
-  readonly groups: Set<Group>;
-  wanted: KernelNextHop | undefined;
-  present: KernelNextHop | undefined;
-}
-
-export interface Group extends Common {
-  readonly kind: 'group';
-  readonly parts: readonly { readonly single: Single; readonly weight: number }[];
-  /** Members in the kernel. */
-  present: readonly { readonly id: number; readonly weight: number }[] | undefined;
-}
-
-export type Shared = Single | Group;
+export type { Group, Shared, Single } from './shared.ts';
 
 export interface ObjectEvents {
   /** Whether it can be used, or its number, may be another now. */
@@ -91,15 +67,7 @@ export class NextHopObjects {
     const key = `${address} ${tunnel ?? ''}`;
     let single = this.#singles.get(key);
     if (single === undefined) {
-      const state = {
-        id: 0,
-        failure: undefined,
-        attempts: undefined,
-        users: 0,
-        wanted: undefined,
-        present: undefined,
-      };
-      single = { kind: 'single', key, address, groups: new Set(), hint, ...state };
+      single = newSingle(key, address, hint);
       this.#singles.set(key, single);
     }
     single.users++;
@@ -109,8 +77,7 @@ export class NextHopObjects {
   group(key: string, parts: Group['parts'], hint: number): Group {
     let group = this.#groups.get(key);
     if (group === undefined) {
-      const state = { id: 0, failure: undefined, attempts: undefined, users: 0, present: undefined };
-      group = { kind: 'group', key, parts, hint, ...state };
+      group = newGroup(key, parts, hint);
       this.#groups.set(key, group);
       for (const { single } of parts) single.groups.add(group);
     } else for (const { single } of parts) this.drop(single);
@@ -138,7 +105,7 @@ export class NextHopObjects {
   usable(shared: Shared): number | undefined {
     if (shared.failure !== undefined) return undefined;
     if (shared.kind === 'single') return shared.wanted && shared.id;
-    if (this.#membersOf(shared).length === 0) return undefined;
+    if (membersOf(shared).length === 0) return undefined;
     if (shared.id === 0) this.#identify(shared);
     this.#dirty.add(shared);
     return shared.id;
@@ -147,7 +114,7 @@ export class NextHopObjects {
   /** Why it is not usable, when the kernel refused it. */
   refusal(shared: Shared): Failure | undefined {
     if (shared.failure !== undefined || shared.kind === 'single') return shared.failure;
-    if (this.#membersOf(shared).length > 0) return undefined;
+    if (membersOf(shared).length > 0) return undefined;
     return shared.parts.find(({ single }) => single.failure !== undefined)?.single.failure;
   }
 
@@ -168,7 +135,7 @@ export class NextHopObjects {
     for (const shared of this.#dirty) {
       this.#dirty.delete(shared);
       if (shared.kind === 'single' || shared.failure !== undefined || shared.id === 0) continue;
-      const members = this.#membersOf(shared);
+      const members = membersOf(shared);
       if (members.length === 0 || (shared.present && sameMembers(shared.present, members))) continue;
       const object = { id: shared.id, protocol: PROTOCOL_BGP, members };
       changes.push({ type: 'put', object, create: shared.present === undefined });
@@ -301,22 +268,12 @@ export class NextHopObjects {
   /** Gives it a number: of an object found at start that is the same, best the one that its routes name; or else a new one. */
   #identify(shared: Shared): void {
     this.#byId.delete(shared.id);
-    const fits = ({ hop, members }: NextHopObject): boolean =>
-      shared.kind === 'single'
-        ? hop !== undefined && shared.wanted !== undefined && sameNextHop(hop, shared.wanted)
-        : members !== undefined && sameMembers(members, this.#membersOf(shared));
-    const claimed = this.#numbers.claim(shared.hint, fits);
+    const claimed = this.#numbers.claim(shared.hint, (object) => fits(shared, object));
     shared.id = claimed?.id ?? this.#numbers.fresh((id) => this.#byId.has(id));
     this.#byId.set(shared.id, shared);
     if (claimed === undefined) return;
     if (shared.kind === 'single') shared.present = claimed.hop;
     else shared.present = claimed.members;
-  }
-
-  #membersOf({ parts }: Group): { readonly id: number; readonly weight: number }[] {
-    return parts
-      .filter(({ single }) => single.wanted !== undefined && single.failure === undefined)
-      .map(({ single, weight }) => ({ id: single.id, weight }));
   }
 
   /** Something about it is new: whatever failed before is tried at once. */
@@ -358,22 +315,13 @@ export class NextHopObjects {
       this.#tryAgain(shared);
       return;
     }
-    if (!this.#isMeant(shared, change)) return this.#tryAgain(shared);
+    if (!isMeant(shared, change)) return this.#tryAgain(shared);
     const before = shared.attempts === undefined ? undefined : { attempts: shared.attempts };
     const { attempts, waitMs, passes } = refusal(error, before);
     shared.attempts = attempts;
     shared.failure = { name: error.name, message: error.message, retryAt: now + waitMs, passes };
     this.#failed.add(shared);
     this.#changed(shared);
-  }
-
-  /** Is it still what should be done? It may have become another while the kernel was at it. */
-  #isMeant(shared: Shared, change: ObjectChange): boolean {
-    if (change.type === 'remove') return shared.kind === 'single' && shared.wanted === undefined;
-    const { hop, members } = change.object;
-    if (shared.kind === 'group')
-      return members !== undefined && sameMembers(members, this.#membersOf(shared));
-    return hop !== undefined && shared.wanted !== undefined && sameNextHop(hop, shared.wanted);
   }
 
   #removed(id: number): void {
@@ -396,12 +344,4 @@ export class NextHopObjects {
       else this.#dirty.add(group);
     }
   }
-}
-
-const objectOf = (id: number, hop: KernelNextHop): NextHopObject => ({ id, protocol: PROTOCOL_BGP, hop });
-
-function presentOf(shared: Shared): NextHopObject | undefined {
-  const { id } = shared;
-  if (shared.kind === 'single') return shared.present && { id, protocol: PROTOCOL_BGP, hop: shared.present };
-  return shared.present && { id, protocol: PROTOCOL_BGP, members: shared.present };
 }

@@ -330,6 +330,7 @@ describe.each([
     namespace.ip('link', 'set', 'eth0', 'up');
     namespace.ip('address', 'add', 'fd00::1/64', 'dev', 'eth0', 'nodad'); // the kernel drops IPv6 addresses with the link
     await until('both families are back', () => ours().length === 2 && ours('-6').length === 1);
+    expect(log.filter(({ event }) => event === 'routes-failed' || event === 'next-hop-refused')).toEqual([]);
     expect(costs.slice(-2).map(([, cost]) => cost)).toEqual([0, 0]);
   });
 

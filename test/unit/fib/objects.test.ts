@@ -110,3 +110,76 @@ describe('a list of routes', () => {
     expect(fib.view(P)).toMatchObject([{ state: 'installed' }]);
   });
 });
+
+describe('a number that another program takes while our next hop is not reachable', () => {
+  const news = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('is left to it, and the next hop gets another', async () => {
+    const kernel = left({ [Q]: to(C) }); // and nobody tells where Q leads to, so that its object is nobody's
+    const { sync, clock } = run(kernel);
+    sync.want(P, to(A));
+    clock.run();
+    const id = kernel.routes().find((route) => route.prefix === P)!.object!;
+    const resolve = async (resolution: NextHopResolution | undefined) => {
+      kernel.setResolution(A, resolution);
+      kernel.emit({ type: 'addresses', interface: 'eth0' });
+      await news();
+      clock.advance(1000);
+    };
+    await resolve({ reachable: false, reason: 'no route' });
+    expect(gateways(kernel)).toEqual({ [Q]: [C] });
+    const theirs = { id, protocol: 4, hop: { ...ON_LINK, gateway: B } };
+    kernel.changeObjectsByOthers({ type: 'put', object: theirs, create: true });
+    await news();
+    clock.advance(1000);
+    await resolve(undefined);
+    expect(gateways(kernel)).toEqual({ [P]: [A], [Q]: [C] });
+    expect(typeof kernel.objects === 'string' || kernel.objects.list()).toContainEqual(theirs);
+  });
+});
+
+describe('while the kernel works at objects', () => {
+  it('a next hop may be reached otherwise: that it is refused for what it was does not count', async () => {
+    const kernel = newKernel();
+    const { sync, clock } = run(kernel);
+    const reach = (gateway: Address) =>
+      kernel.setResolution(A, {
+        ...{ reachable: true, interface: 'eth0', metric: 0, prefix: prefix('10.0.0.0/24') },
+        gateway,
+      });
+    reach(B);
+    kernel.setFailingObjects(({ hop }) => (hop?.gateway === B ? 'EINVAL' : undefined));
+    kernel.emit({ type: 'addresses', interface: 'eth0' });
+    await new Promise((resolve) => setImmediate(resolve)); // and it is looked at in 50 ms
+    kernel.work.waits = true;
+    sync.want(P, to(A));
+    clock.run();
+    expect(kernel.work.isBusy).toBe(true);
+    reach(C);
+    clock.advance(50);
+    kernel.work.waits = false;
+    kernel.work.finish();
+    clock.run();
+    expect([gateways(kernel), sync.inStep()]).toEqual([{ [P]: [C] }, true]);
+  });
+});
+
+describe('two routes of a prefix', () => {
+  it('that named an object which is gone are both gone', () => {
+    const fib = new Fib(true);
+    const object = { id: 0xba000005, protocol: 186, hop: { ...ON_LINK, gateway: A } };
+    fib.foundObjects([object]);
+    const list = new RouteBatch();
+    const via = { type: 'unicast' as const, nextHops: [], object: object.id };
+    for (const metric of [512, 1024]) list.add(0, 0, 26, 0x0a410000, 0, 0, 0, metric, via, 0);
+    fib.adopt(list);
+    fib.want(P, to(A));
+    fib.setNextHop(A, {
+      ...{ reachable: true, gateway: undefined, interface: 'eth0', metric: 0 },
+      prefix: prefix('10.0.0.0/24'),
+    });
+    expect(fib.sizes.present).toBe(2);
+    fib.foundObjects([]);
+    expect(fib.sizes.present).toBe(0);
+  });
+});
