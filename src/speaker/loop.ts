@@ -55,6 +55,9 @@ const SHORT_MS = 10;
 /** How long a turn sends; connections that did not have theirs come first in the next one. */
 const SEND_MS = 10;
 
+/** Prefixes that are handed over for forwarding in a turn: some milliseconds, and as many as the kernel takes meanwhile. */
+const FORWARDS = 4096;
+
 /** Between two looks at the clock. */
 const PIECE_OCTETS = 16 * 1024;
 
@@ -240,7 +243,7 @@ export class SpeakerLoop {
   }
 
   private perform(output: Output): void {
-    const { speaker, tcp, forwarding } = this.options;
+    const { tcp, forwarding } = this.options;
     switch (output.type) {
       case 'Connect':
         return tcp.connect(output.connection, output);
@@ -252,12 +255,14 @@ export class SpeakerLoop {
         if (this.ready.delete(output.connection)) this.transmit(output.connection);
         return tcp.close(output.connection, output.lastOctets);
       case 'Forward':
-        return speaker.forward((prefixes, id, route) => forwarding.want(prefixes, id, route));
+        if (this.forward(FORWARDS)) this.schedule();
+        return;
       case 'TrackNextHop':
         return forwarding.trackNextHop(output.address);
       case 'ReleaseNextHop':
         return forwarding.releaseNextHop(output.address);
       case 'Converged':
+        this.forward(Number.POSITIVE_INFINITY); // what the speaker wants is not left over
         forwarding.sweep();
         return this.options.onConverged(output);
       case 'Log':
@@ -265,6 +270,12 @@ export class SpeakerLoop {
       default:
         return assertNever(output);
     }
+  }
+
+  /** @returns whether there are more. */
+  private forward(limit: number): boolean {
+    const { speaker, forwarding } = this.options;
+    return speaker.forward((prefixes, id, route) => forwarding.want(prefixes, id, route), limit);
   }
 
   /** One connection after the other, for so long as a turn may send. */

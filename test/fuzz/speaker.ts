@@ -266,7 +266,8 @@ export class SpeakerTarget {
       case 'Transmit':
         return this.drain(output.connection);
       case 'Forward':
-        return this.speaker.forward(() => undefined);
+        this.speaker.forward(() => undefined);
+        return;
       case 'Connect':
         return this.answerConnect(output);
       case 'TrackNextHop':

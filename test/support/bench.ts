@@ -296,12 +296,13 @@ export class Bench {
         if (output.lastOctets !== undefined) this.read(output.connection, output.lastOctets);
         return;
       case 'Forward':
-        return this.speaker.forward((prefixes, id, route) => {
+        this.speaker.forward((prefixes, id, route) => {
           if (route === undefined) {
             this.forwarding.delete(prefixes.prefix(id));
             this.unforwarded.push(prefixes.prefix(id));
           } else this.forwarding.set(prefixes.prefix(id), route);
         });
+        return;
     }
   }
 

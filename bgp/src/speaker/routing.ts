@@ -180,12 +180,16 @@ export class Routing {
     return this.toForward.size > 0;
   }
 
-  /** Tells how prefixes are forwarded now, each once however often that changed. */
-  forward(visit: ForwardingVisitor): void {
-    for (let prefix = this.toForward.take(); prefix !== NONE; prefix = this.toForward.take()) {
+  /** Tells how prefixes are forwarded now, each once however often that changed. @returns how many it told, `limit` at most. */
+  forward(visit: ForwardingVisitor, limit: number): number {
+    let told = 0;
+    for (; told < limit; told++) {
+      const prefix = this.toForward.take();
+      if (prefix === NONE) break;
       visit(this.prefixes, prefix as PrefixId, this.locRib.forwardingOf(prefix as PrefixId));
       this.prefixes.release(prefix as PrefixId);
     }
+    return told;
   }
 
   /** Something is left for the next turn. */

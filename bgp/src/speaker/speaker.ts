@@ -125,9 +125,14 @@ export class Speaker extends Membership {
     return messages;
   }
 
-  /** How prefixes are forwarded that are forwarded otherwise than before; each once, as it is now. */
-  forward(visit: ForwardingVisitor): void {
-    for (const family of FAMILIES) this.routing[family].forward(visit);
+  /**
+   * How prefixes are forwarded that are forwarded otherwise than before; each once, as it is now.
+   * @param limit  of prefixes. @returns whether there are more, for which `take` asks again.
+   */
+  forward(visit: ForwardingVisitor, limit = Number.POSITIVE_INFINITY): boolean {
+    let left = limit;
+    for (const family of FAMILIES) left -= this.routing[family].forward(visit, left);
+    return FAMILIES.some((family) => this.routing[family].hasForwarding);
   }
 
   /** A change was too large for one turn: `take` goes on with it. */

@@ -119,7 +119,8 @@ export class Host {
       case 'Close':
         return this.network.close(this, output);
       case 'Forward':
-        return this.speaker.forward((prefixes, id, route) => this.forward(prefixes.prefix(id), route));
+        this.speaker.forward((prefixes, id, route) => this.forward(prefixes.prefix(id), route));
+        return;
       case 'TrackNextHop': {
         const { address } = output;
         this.tracked.add(address);

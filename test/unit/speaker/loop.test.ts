@@ -16,6 +16,8 @@ function setup(outputs: Output[] = []) {
     deadline: Number.POSITIVE_INFINITY,
     reading: [] as string[],
     rests: false,
+    toForward: 0,
+    forwarded: [] as number[],
   };
   let now = 1000;
   let costMs = 0;
@@ -35,7 +37,12 @@ function setup(outputs: Output[] = []) {
       get rests() {
         return seen.rests;
       },
-      forward: () => undefined,
+      forward: (_visit, limit = Number.POSITIVE_INFINITY) => {
+        const told = Math.min(limit, seen.toForward);
+        seen.forwarded.push(told);
+        seen.toForward -= told;
+        return seen.toForward > 0;
+      },
       take: () => outputs.splice(0),
       transmit: (connection) => {
         seen.sent.push(connection);
@@ -118,6 +125,31 @@ describe('SpeakerLoop', () => {
     await turn();
     expect(seen.reading.at(-1)).toBe('resume');
     expect(Buffer.concat(seen.received)).toEqual(Buffer.concat(Array(3).fill(piece)));
+    loop.stop();
+  });
+
+  it('hands over 4096 prefixes a turn for forwarding, and goes on in the next', async () => {
+    const outputs: Output[] = [{ type: 'Forward' }];
+    const { loop, seen, turn } = setup(outputs);
+    seen.toForward = 10_000;
+    loop.feed(RECEIVED);
+    await turn();
+    for (let i = 0; i < 2; i++) {
+      outputs.push({ type: 'Forward' }); // which the speaker says as long as there are some
+      await turn();
+    }
+    outputs.push({ type: 'Forward' });
+    await turn(); // nothing asks for one more
+    expect([seen.forwarded, outputs.length]).toEqual([[4096, 4096, 1808], 1]);
+    loop.stop();
+  });
+
+  it('hands over all of them before what nobody wants may go', async () => {
+    const { loop, seen, turn } = setup([{ type: 'Converged', waitedFor: [], gaveUpOn: [] }]);
+    seen.toForward = 10_000;
+    loop.feed(RECEIVED);
+    await turn();
+    expect(seen.forwarded).toEqual([10_000]);
     loop.stop();
   });
 
