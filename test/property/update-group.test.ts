@@ -146,7 +146,6 @@ class World {
   join(peer: number, to: UpdateGroup, held: boolean, told?: Told): void {
     if (to.size === 0) for (const id of this.want.keys()) to.mark(id);
     to.join(peer as PeerIndex, held, told);
-    for (const id of told?.prefixes ?? []) this.table.release(id);
   }
 
   leave(peer: number): void {

@@ -11,9 +11,9 @@ type EndOfRib = 'due' | 'held' | 'sent';
 /** An answer between BoRR and EoRR (RFC 7313 §4): due, or begun. */
 type Refresh = 'none' | 'due' | 'begun';
 
-/** What a member may have been told, each prefix with a use that the holder releases. */
+/** What a member may have been told, each row with a use that goes on in the group which it joins. */
 export interface Told {
-  readonly prefixes: readonly RowId[];
+  readonly rows: IdBitmap<RowId>;
   readonly endOfRib: EndOfRib;
   readonly refresh: Refresh;
 }
@@ -28,8 +28,8 @@ export interface Taken {
 export class Behind {
   /** Blocks with rows that it may not have as they are. */
   readonly blocks = new IdBitmap<number>();
-  /** Rows that it may have and that are gone, held. One that is there again is in a block. */
-  readonly rows = new IdBitmap<RowId>();
+  /** @param rows  that it may have and that are gone, held. One that is there again is in a block. */
+  constructor(readonly rows: IdBitmap<RowId>) {}
 
   get size(): number {
     return this.blocks.size + this.rows.size;

@@ -87,8 +87,7 @@ export class UpdateGroup {
     // Encoded while its routes were nobody's here: from now on there is one that must not be told.
     if (this.adjRibOut.countOfSource(peer) > 0) this.encodedBlocks.clear();
     if (told === undefined) return this.walkAll(member);
-    member.behind = new Behind();
-    for (const row of told.prefixes) this.oweWithdraw(member.behind, row);
+    member.behind = new Behind(told.rows);
     for (let block = 0; block < this.blockCount; block++) member.behind.blocks.add(block);
   }
 
@@ -103,24 +102,22 @@ export class UpdateGroup {
     this.adjRibOut.clear();
   }
 
-  /** The member goes to another group. @returns what it may have been told, for the caller to release. */
+  /** The member goes to another group of the same rows. @returns what it may have been told. */
   move(peer: PeerIndex): Told {
     const member = this.member(peer);
-    const told = new IdBitmap<RowId>();
+    const rows = member.behind?.rows ?? new IdBitmap<RowId>();
+    member.behind = undefined;
     const add = (row: RowId) => {
-      if (told.add(row)) this.prefixes.retain(row);
+      if (rows.add(row)) this.prefixes.retain(row);
     };
-    member.behind?.rows.forEach(add);
     this.adjRibOut.forEach((row) => {
       if (this.adjRibOut.sourceOf(row) !== peer) add(row);
     });
     for (let i = member.taken; i < member.queue.length; i++)
       for (const row of member.queue[i]!.withdrawn) add(row as RowId);
-    const prefixes: RowId[] = [];
-    told.forEach((row) => prefixes.push(row));
     const { endOfRib, refresh } = member;
     this.leave(peer);
-    return { prefixes, endOfRib, refresh };
+    return { rows, endOfRib, refresh };
   }
 
   /**
@@ -304,7 +301,7 @@ export class UpdateGroup {
 
   /** From its queue to blocks and rows. */
   private fallBehind(member: Member): void {
-    member.behind = new Behind();
+    member.behind = new Behind(new IdBitmap());
     for (let i = member.taken; i < member.queue.length; i++) this.oweBatch(member.behind, member.queue[i]!);
     this.dropQueue(member);
   }

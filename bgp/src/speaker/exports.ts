@@ -295,7 +295,6 @@ export class Exports {
         const told = entry.group.move(peer);
         this.left(peer, entry);
         this.join(side, holdEndOfRib, told);
-        for (const row of told.prefixes) entry.rows.release(row);
       }
     }
     this.moves.clear();
