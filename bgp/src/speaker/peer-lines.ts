@@ -9,6 +9,7 @@ import { type LocalOffer, localOpen, type Negotiated } from '../session/negotiat
 import type { Session, SessionTimers } from '../session/state.ts';
 import { CEASE } from '../wire/constants.ts';
 import { INITIAL_CONTEXT } from '../wire/context.ts';
+import { KEEPALIVE } from '../wire/keepalive.ts';
 import { encodeMessage } from '../wire/message.ts';
 import { cease, describeNotification, type Notification } from '../wire/notification.ts';
 import type { ConnectionId, PeerConfig } from './input.ts';
@@ -16,6 +17,9 @@ import type { PeerCounters } from './inspect.ts';
 import { concatenate, isYoung, type Line, newLine, undecidedMs, wereRivals } from './line.ts';
 import type { LogEvent } from './output.ts';
 import type { PeerHost } from './peer-host.ts';
+
+/** The same for every peer, and never written to. */
+const KEEPALIVE_OCTETS = encodeMessage(KEEPALIVE, INITIAL_CONTEXT);
 
 export abstract class PeerLines {
   protected primary: Line;
@@ -135,7 +139,7 @@ export abstract class PeerLines {
       case 'SendOpen':
         return this.send(line, encodeMessage(localOpen(this.offer), INITIAL_CONTEXT));
       case 'SendKeepAlive':
-        return this.send(line, encodeMessage({ type: 'KeepAlive' }, INITIAL_CONTEXT));
+        return this.send(line, KEEPALIVE_OCTETS);
       case 'Drop':
         return this.drop(line, action.notification);
       case 'SessionUp':
