@@ -37,12 +37,15 @@ interface Work {
   readonly done: (errors: readonly RouteError[]) => void;
 }
 
+type Channel = Pick<Changes, 'sequence' | 'send' | 'skip'>;
+type Others = Pick<News, 'drain' | 'others' | 'interfaces'>;
+
 export class RouteChanges {
-  readonly #changes: Changes;
-  readonly #news: News;
+  readonly #changes: Channel;
+  readonly #news: Others;
   readonly #writer: RouteWriter;
 
-  constructor(changes: Changes, news: News) {
+  constructor(changes: Channel, news: Others) {
     this.#changes = changes;
     this.#news = news;
     this.#writer = new RouteWriter(news.interfaces);
