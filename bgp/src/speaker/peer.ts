@@ -17,7 +17,7 @@ import {
   step,
 } from '../session/fsm.ts';
 import { type Negotiated, negotiate } from '../session/negotiate.ts';
-import { CEASE, MESSAGE_TYPE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
+import { CEASE, HEADER_OCTETS, MESSAGE_TYPE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
 import type { Frame } from '../wire/framer.ts';
 import { type Decoded, decodeMessage, encodeMessage, type Message } from '../wire/message.ts';
 import { cease, hardReset, type Notification } from '../wire/notification.ts';
@@ -314,10 +314,14 @@ export class Peer extends PeerLines {
     this.send(this.primary, encodeMessage(request, contextOf(this.primary)));
   }
 
-  /** At what follows the first of the messages that came together. */
+  /** At the messages that came together, of which the framer has the first one: it may have begun in an earlier read. */
   private lookAhead({ session, framer }: Line): void {
-    if (session.state === 'Established')
-      this.host.lookAhead(framer.pushed, framer.position, session.agreed.context);
+    if (session.state !== 'Established') return;
+    const { octets, pushed, position, start } = framer;
+    const { context } = session.agreed;
+    if (octets === pushed) return this.host.lookAhead(octets, start - HEADER_OCTETS, context);
+    this.host.lookAhead(octets, 0, context);
+    this.host.lookAhead(pushed, position, context);
   }
 
   /** The hold timer restarts as for every UPDATE, once for all that came at the same time. */
