@@ -318,9 +318,12 @@ export class AdjRibIn {
   }
 
   private lastOf(prefix: PrefixId): PathId {
-    let last = this.first(prefix);
-    for (let path = last; path !== NONE; path = this.nextFor(path)) last = path;
-    return last;
+    const run = this.read(prefix, RUN);
+    if (run === 0) return prefix as number as PathId;
+    const { cells } = this.runs;
+    let cell = run + 1; // a run has one path at least
+    while (cells[(cell + 1) * CELL + RECEIVED] !== 0) cell++;
+    return (FURTHER + cell) as PathId;
   }
 
   /** A place behind the paths that the prefix has. */
@@ -341,7 +344,9 @@ export class AdjRibIn {
   private takeOut(path: PathId, prefix: PrefixId): void {
     const last = this.lastOf(prefix);
     if (last !== path) {
-      for (const word of [PEER, RECEIVED, ACCEPTED]) this.write(path, word, this.read(last, word));
+      this.write(path, PEER, this.read(last, PEER));
+      this.write(path, RECEIVED, this.read(last, RECEIVED));
+      this.write(path, ACCEPTED, this.read(last, ACCEPTED));
       this.writePathId(path, this.pathIdOf(last));
     }
     this.write(last, RECEIVED, 0);

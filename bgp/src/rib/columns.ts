@@ -1,6 +1,6 @@
 // What the tables are made of: columns of numbers that are indexed by dense ids, and queues of such ids.           [hot]
 //
-//   IdQueue   marks  Uint8[id]     1 while the id waits
+//   IdQueue   marks  Int32[id/32]  its bit is set while the id waits
 //             list   Int32[n]      | taken … head → waiting … tail → free … |
 //   IdStack   list   Int32[n]      | waiting … top → free … |
 //
@@ -24,7 +24,7 @@ export function grown<T extends Column>(from: T, index: number): T {
 
 /** Ids that wait for something to be done, each once, the first come first. */
 export class IdQueue<Id extends number> {
-  private marks = new Uint8Array(64);
+  private marks = new Int32Array(32);
   private list = new Int32Array(64);
   private head = 0;
   private tail = 0;
@@ -34,14 +34,17 @@ export class IdQueue<Id extends number> {
   }
 
   has(id: Id): boolean {
-    return id < this.marks.length && this.marks[id] !== 0;
+    const word = id >>> 5;
+    return word < this.marks.length && (this.marks[word]! & (1 << (id & 31))) !== 0;
   }
 
   /** @returns false when it waits already. */
   add(id: Id): boolean {
-    if (id >= this.marks.length) this.marks = grown(this.marks, id);
-    if (this.marks[id] !== 0) return false;
-    this.marks[id] = 1;
+    const word = id >>> 5;
+    if (word >= this.marks.length) this.marks = grown(this.marks, word);
+    const bit = 1 << (id & 31);
+    if ((this.marks[word]! & bit) !== 0) return false;
+    this.marks[word]! |= bit;
     if (this.tail === this.list.length) this.makeRoom();
     this.list[this.tail++] = id;
     return true;
@@ -51,7 +54,7 @@ export class IdQueue<Id extends number> {
   take(): Id | typeof NONE {
     if (this.head === this.tail) return NONE;
     const id = this.list[this.head++]!;
-    this.marks[id] = 0;
+    this.marks[id >>> 5]! &= ~(1 << (id & 31));
     if (this.head === this.tail) {
       this.head = 0;
       this.tail = 0;

@@ -161,8 +161,8 @@ export class LocRib {
   private losesAtOnce(prefix: PrefixId, peer: PeerIndex, set: AttributesId): boolean {
     const best = this.bestAttributes(prefix);
     if (best === NONE || peer === LOCAL || this.bestSource(prefix) === LOCAL) return false;
-    if (this.touched.has(prefix) || this.waiting.has(prefix) || this.options.tellsPaths?.() === true)
-      return false;
+    if (this.touched.has(prefix) || (this.waiting.size > 0 && this.waiting.has(prefix))) return false;
+    if (this.options.tellsPaths?.() === true) return false;
     return this.bestPath.isWorse(set, best as AttributesId);
   }
 
@@ -172,7 +172,7 @@ export class LocRib {
     const best = this.bestPath.decide(prefix, holds ? this.bestSource(prefix) : NONE);
     const gone = best === NONE && had;
     if (gone && this.bestPath.hasUnanswered) return void this.waiting.add(prefix);
-    this.waiting.delete(prefix);
+    if (this.waiting.size > 0) this.waiting.delete(prefix);
     changes.decided?.(prefix);
     this.store(prefix, best, changes);
     if (this.options.forwards?.() !== false) this.storeForwarding(prefix, best, changes);

@@ -7,8 +7,7 @@
 //        | address | uses, bits | best | its source  | peer, flags | received | accepted | further  | address (IPv6)     | – |
 //          └ PrefixTable ─────┘   └ LocRib ────────┘   └ AdjRibIn: a path, the only one of most prefixes ┘
 //
-//   free     Int32[n]       ids to give out again, those in use by now among them
-//   waiting  Uint8[id]      it is in `free`
+//   free     Int32[n]       ids to give out again, those in use by now among them; a bit beside the uses says that an id is in it
 //
 // So a route that comes or goes reads a line of `slots` and one of `records`; the bits of the hash save looking at the records of others.
 // Whoever keeps an id calls `retain`, and `release` when done: so an id never names another prefix under a holder. An id that nobody
@@ -34,9 +33,10 @@ export const SOURCE = 3;
 /** AdjRibIn's: four words. */
 export const PATH = 4;
 
-/** One use; below are the bits of the prefix. */
-const ONE_USE = 1 << 8;
-const BITS_MASK = ONE_USE - 1;
+/** One use; below are the bits of the prefix, and whether the id waits to be given out again. */
+const ONE_USE = 1 << 9;
+const WAITING = 1 << 8;
+const BITS_MASK = WAITING - 1;
 
 /** What of a slot is the id + 1. */
 const ID_MASK = 0x1ff_ffff;
@@ -48,7 +48,6 @@ export class PrefixTable {
   /** Another one when a prefix was added. */
   records: Int32Array;
   private slots = new Int32Array(INITIAL * 2);
-  private waiting = new Uint8Array(INITIAL);
   private readonly free = new IdStack<PrefixId>();
   /** Ids given out: each of them is in a slot. */
   private next = 0;
@@ -118,18 +117,18 @@ export class PrefixTable {
     const at = id * this.recordWords + USES;
     const before = this.records[at]!;
     this.records[at] = before + ONE_USE;
-    if (before >>> 8 === 0) this.count++;
+    if (before < ONE_USE) this.count++;
   }
 
   release(id: RowId): void {
     const at = id * this.recordWords + USES;
     const before = this.records[at]!;
-    if (before >>> 8 === 0) throw new Error(`invariant: prefix ${id} released more often than retained`);
+    if (before < ONE_USE) throw new Error(`invariant: prefix ${id} released more often than retained`);
     this.records[at] = before - ONE_USE;
-    if (before >>> 8 > 1) return;
+    if (before >= 2 * ONE_USE) return;
     this.count--;
-    if (this.waiting[id] !== 0) return;
-    this.waiting[id] = 1;
+    if ((before & WAITING) !== 0) return;
+    this.records[at]! |= WAITING;
     this.free.push(id as PrefixId);
   }
 
@@ -182,7 +181,7 @@ export class PrefixTable {
   }
 
   private isHeld(id: number): boolean {
-    return this.records[id * this.recordWords + USES]! >>> 8 !== 0;
+    return this.records[id * this.recordWords + USES]! >= ONE_USE;
   }
 
   private lookUp(hash: number, length: number, w0: number, w1: number, w2: number, w3: number): PrefixId {
@@ -211,9 +210,9 @@ export class PrefixTable {
     if (again !== NONE) this.remove(again as PrefixId);
     const id = (again === NONE ? this.next++ : again) as PrefixId;
     if (id >= ID_MASK) throw new Error(`invariant: more than ${ID_MASK} prefixes`);
-    if (id >= this.waiting.length) this.grow();
-    const { records } = this;
     const at = id * this.recordWords;
+    if (at >= this.records.length) this.records = grown(this.records, at);
+    const { records } = this;
     records[at + W0] = w0;
     records[at + USES] = length;
     if (this.wide) {
@@ -230,7 +229,7 @@ export class PrefixTable {
   /** An id that nobody holds, or NONE. */
   private takeFree(): PrefixId | typeof NONE {
     for (let id = this.free.pop(); id !== NONE; id = this.free.pop()) {
-      this.waiting[id] = 0;
+      this.records[id * this.recordWords + USES]! &= ~WAITING;
       if (!this.isHeld(id)) return id;
     }
     return NONE;
@@ -268,11 +267,6 @@ export class PrefixTable {
     }
     slots[gap] = 0;
     this.ofLength[this.length(id)]!--;
-  }
-
-  private grow(): void {
-    this.waiting = grown(this.waiting, this.waiting.length);
-    this.records = grown(this.records, this.waiting.length * this.recordWords - 1);
   }
 
   /** With twice the slots: id by id, which is the order of the records. */
