@@ -176,14 +176,18 @@ export class Changes {
   }
 
   #answers(first: number, take: TakeAnswer): SystemError | undefined {
+    let lost: SystemError | undefined;
     for (;;) {
       const received = recv(this.fd, this.#received, MSG.DONTWAIT);
       if (isSystemError(received)) {
         if (received.name === 'EINTR') continue;
-        return received.name === 'EAGAIN' ? { ...received, message: 'the kernel did not answer' } : received;
+        if (received.name === 'EAGAIN') return lost ?? { ...received, message: 'the kernel did not answer' };
+        if (received.errno !== ERRNO.ENOBUFS) return received;
+        lost = received; // no answer gets in any more until those that did have been read
+        continue;
       }
       for (const message of messages(this.#received.subarray(0, received)))
-        if (message.sequence >= first && take(message)) return undefined;
+        if (message.sequence >= first && take(message) && lost === undefined) return undefined;
     }
   }
 }
