@@ -205,6 +205,15 @@ class World {
     while (this.bench.speaker.hasBacklog) this.bench.turn();
   }
 
+  /** What has a route, here and for whom it is told. */
+  present(): string[] {
+    const { bench } = this;
+    return [
+      ...Object.keys(bench.routes()),
+      ...[...bench.told(this.receiver).keys()].map((each) => `told ${each}`),
+    ];
+  }
+
   /** All that can be seen from outside. */
   seen(): unknown {
     const { bench } = this;
@@ -302,6 +311,39 @@ describe('what is done to all paths of a peer', () => {
         }
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it('takes no route away on the way that is there in the end', () => {
+    const takeAway = [
+      'up',
+      'tell',
+      'withdraw',
+      'end-of-rib',
+      'lose',
+      'lose all',
+      'remove',
+      'turns',
+      'fail static',
+    ];
+    const steps = fc.array(
+      step.filter((each) => takeAway.includes(each.do) || (each.do === 'holder' && !each.enforce)),
+      { minLength: 10, maxLength: 60, size: 'max' },
+    );
+    fc.assert(
+      fc.property(steps, (list) => {
+        const sliced = new World(1);
+        const whole = new World(Number.POSITIVE_INFINITY);
+        for (const each of list) {
+          const before = new Set(sliced.present());
+          sliced.play(each);
+          whole.play(each);
+          whole.settle();
+          const stays = whole.present().filter((there) => before.has(there));
+          expect(sliced.present()).toEqual(expect.arrayContaining(stays));
+        }
+      }),
+      { numRuns: 100 },
     );
   });
 });
