@@ -150,13 +150,6 @@ export class LocRib {
     return candidates.length === 0 ? undefined : decide(candidates, this.options.maxPaths());
   }
 
-  /** Every prefix with a best route. */
-  forEach(visit: (prefix: PrefixId) => void): void {
-    const end = this.options.prefixes.capacity;
-    for (let prefix = 0 as PrefixId; prefix < end; prefix++)
-      if (this.bestAttributes(prefix) !== NONE) visit(prefix);
-  }
-
   /** Against the best route, where that is decided and a peer's. */
   private losesAtOnce(prefix: PrefixId, peer: PeerIndex, set: AttributesId): boolean {
     const best = this.bestAttributes(prefix);

@@ -39,6 +39,8 @@ const BLOCKS_AT_ONCE = 8;
 
 export class UpdateGroup {
   readonly adjRibOut: AdjRibOut;
+  /** Rows are still to be marked, of a table that the group has to hear of from its beginning. */
+  incomplete = false;
   private readonly members = new Map<PeerIndex, Member>();
   private readonly packer: UpdatePacker;
   private readonly changes = new ChangeList();
@@ -188,7 +190,7 @@ export class UpdateGroup {
     if (member === undefined) return false;
     if (member.queued > 0 || (member.behind?.size ?? 0) > 0 || member.walks) return true;
     if (member.refresh !== 'none') return true;
-    return member.endOfRib === 'due' && this.adjRibOut.pendingSize === 0;
+    return member.endOfRib === 'due' && this.isUpToDate;
   }
 
   /** Messages for a member, at most about `roomOctets`; the last may exceed it. None, and `hasPaused`: some follow after the next flush. */
@@ -211,7 +213,7 @@ export class UpdateGroup {
       this.walk(member, out);
     if (member.walks) return this.unfinished(out);
     // What is still to be packed belongs before the marker.
-    const complete = member.queued === 0 && !member.walks && this.adjRibOut.pendingSize === 0;
+    const complete = member.queued === 0 && !member.walks && this.isUpToDate;
     if (member.refresh === 'begun' && complete && out.room > 0) {
       member.refresh = 'none';
       out.message(this.refreshMark(ROUTE_REFRESH_SUBTYPE.EORR));
@@ -231,6 +233,10 @@ export class UpdateGroup {
   /** Prefixes that the member has been told, or will be with what is queued. */
   advertisedTo(peer: PeerIndex): number {
     return this.adjRibOut.size - this.adjRibOut.countOfSource(peer);
+  }
+
+  private get isUpToDate(): boolean {
+    return this.adjRibOut.pendingSize === 0 && !this.incomplete;
   }
 
   private refreshMark(subtype: number): Uint8Array {

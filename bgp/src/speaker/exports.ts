@@ -45,11 +45,16 @@ export interface ExportsOptions extends OutboundTables {
 const FLUSH_ROWS = 32 * 1024;
 const FLUSH_ROWS_LEAST = 1024;
 
+/** Prefixes that are looked at in one turn for a group that hears of all. */
+const SCAN_ROWS = 128 * 1024;
+
 /** One update group with the rules that lead to it, and what its rows should be. */
 export class ExportGroup implements Target {
   readonly group: UpdateGroup;
   outbound: Outbound;
   source: PeerIndex = LOCAL;
+  /** While the group is incomplete: the next prefix to be marked. */
+  scanFrom = 0 as PrefixId;
 
   /** @param rows  prefixes, or paths where ADD-PATH was agreed on. */
   constructor(
@@ -146,6 +151,7 @@ export class Exports {
     this.regroup();
     const limit = Math.max(FLUSH_ROWS_LEAST, Math.floor(FLUSH_ROWS / Math.max(1, this.groups.size)));
     for (const entry of this.groups.values()) {
+      this.scan(entry, limit);
       entry.group.flush(entry, limit);
       entry.outbound.forget();
     }
@@ -155,7 +161,7 @@ export class Exports {
   /** Rows wait to be compared and packed, or blocks to be looked at. */
   get hasPending(): boolean {
     for (const { group } of this.groups.values())
-      if (group.adjRibOut.pendingSize > 0 || group.hasPaused) return true;
+      if (group.adjRibOut.pendingSize > 0 || group.incomplete || group.hasPaused) return true;
     return false;
   }
 
@@ -264,7 +270,7 @@ export class Exports {
   private join(side: ExportSide, holdEndOfRib: boolean, told?: Told): void {
     let entry = this.groups.get(side.key);
     if (entry === undefined) {
-      const { locRib, prefixes } = this.options;
+      const { prefixes } = this.options;
       const rows = side.context.addPathSend.includes(prefixes.family) ? this.sentPaths : prefixes;
       const added = new ExportGroup(this, rows, side, (group, list) =>
         this.options.tooLong(
@@ -275,7 +281,7 @@ export class Exports {
       entry = added;
       this.groups.set(side.key, added);
       if (this.hasPaths(added)) this.pathGroups++;
-      locRib.forEach((prefix) => this.mark(added, prefix));
+      this.compareAll(added);
     }
     this.groupOfPeer.set(side.peer, entry);
     entry.group.join(side.peer, holdEndOfRib, told);
@@ -315,7 +321,26 @@ export class Exports {
     entry.outbound.forget();
     entry.side = side;
     entry.outbound = new Outbound(this.options, side);
-    this.options.locRib.forEach((prefix) => this.mark(entry, prefix)); // what is told and not in there is marked already
+    this.compareAll(entry);
+  }
+
+  /** With what is told: each prefix in use, as far as turns have room for it. What is told and not in use is marked already. */
+  private compareAll(entry: ExportGroup): void {
+    entry.scanFrom = 0 as PrefixId;
+    entry.group.incomplete = true;
+  }
+
+  /** No more than what the next flush takes: marks are memory. */
+  private scan(entry: ExportGroup, limit: number): void {
+    const { group } = entry;
+    if (!group.incomplete) return;
+    const { locRib, prefixes } = this.options;
+    const end = Math.min(prefixes.capacity, entry.scanFrom + SCAN_ROWS);
+    while (entry.scanFrom < end && group.adjRibOut.pendingSize < limit) {
+      if (locRib.bestAttributes(entry.scanFrom) !== NONE) this.mark(entry, entry.scanFrom);
+      entry.scanFrom++;
+    }
+    group.incomplete = entry.scanFrom < prefixes.capacity;
   }
 
   private left(peer: PeerIndex, entry: ExportGroup): void {
