@@ -284,14 +284,14 @@ export class SpeakerLoop {
     const until = clock.now() + SEND_MS;
     for (const connection of this.ready) {
       this.ready.delete(connection);
-      this.transmit(connection);
+      this.transmit(connection, until);
       if (clock.now() >= until) return;
     }
   }
 
-  /** As long as there is room; the rest is asked for when the connection has drained. */
-  private transmit(connection: ConnectionId): void {
-    const { speaker, tcp } = this.options;
+  /** As long as there is room, and time; the rest is asked for when the connection has drained, or in the next turn. */
+  private transmit(connection: ConnectionId, until = Number.POSITIVE_INFINITY): void {
+    const { speaker, tcp, clock } = this.options;
     for (let first = true; ; first = false) {
       const room = tcp.room(connection);
       // Control messages go out without regard to room: a KEEPALIVE must not wait for a full table.
@@ -299,6 +299,9 @@ export class SpeakerLoop {
       const messages = speaker.transmit(connection, room);
       if (messages.length === 0) return;
       tcp.write(connection, messages);
+      if (clock.now() < until) continue;
+      this.ready.add(connection);
+      return;
     }
   }
 

@@ -17,6 +17,8 @@ function setup(outputs: Output[] = []) {
     reading: [] as string[],
     rests: false,
     toForward: 0,
+    /** Messages that wait for a connection, as many as it has room for. */
+    waiting: 0,
     forwarded: [] as number[],
   };
   let now = 1000;
@@ -47,7 +49,9 @@ function setup(outputs: Output[] = []) {
       transmit: (connection) => {
         seen.sent.push(connection);
         now += sendCostMs;
-        return [];
+        if (seen.waiting === 0) return [];
+        seen.waiting--;
+        return [new Uint8Array(19)];
       },
       nextDeadline: () => {
         seen.asked++;
@@ -57,7 +61,7 @@ function setup(outputs: Output[] = []) {
     clock: { now: () => now },
     tcp: {
       connect: () => {},
-      room: () => 0,
+      room: () => seen.waiting,
       write: () => {},
       close: () => {},
       pause: () => void seen.reading.push('pause'),
@@ -303,6 +307,20 @@ describe('SpeakerLoop, sending', () => {
     expect(seen.sent).toEqual(many.slice(0, 3));
     for (let i = 0; i < 3; i++) await turn();
     expect(seen.sent).toEqual(many);
+    loop.stop();
+  });
+
+  it('ends with the time also where one connection takes all that there is, and goes on behind the others', async () => {
+    const [one, other] = [1, 2] as ConnectionId[];
+    const { loop, seen, sendCost, turn } = setup();
+    seen.waiting = 5;
+    sendCost(4);
+    loop.drained(one!);
+    loop.drained(other!);
+    await turn();
+    expect(seen.sent).toEqual([1, 1, 1]);
+    await turn();
+    expect(seen.sent.slice(3)).toEqual([2, 2, 1]);
     loop.stop();
   });
 
