@@ -55,8 +55,11 @@ const SHORT_MS = 10;
 /** How long a turn sends; connections that did not have theirs come first in the next one. */
 const SEND_MS = 10;
 
-/** Prefixes that are handed over for forwarding in a turn: some milliseconds, and as many as the kernel takes meanwhile. */
-const FORWARDS = 4096;
+/** How long a turn hands over prefixes for forwarding: the kernel takes fewer in the time. */
+const FORWARD_MS = 6;
+
+/** Prefixes between two looks at the clock. */
+const FORWARDS = 512;
 
 /** Between two looks at the clock. */
 const PIECE_OCTETS = 16 * 1024;
@@ -255,8 +258,7 @@ export class SpeakerLoop {
         if (this.ready.delete(output.connection)) this.transmit(output.connection);
         return tcp.close(output.connection, output.lastOctets);
       case 'Forward':
-        if (this.forward(FORWARDS)) this.schedule();
-        return;
+        return this.forward(this.options.clock.now() + FORWARD_MS);
       case 'TrackNextHop':
         return forwarding.trackNextHop(output.address);
       case 'ReleaseNextHop':
@@ -272,10 +274,12 @@ export class SpeakerLoop {
     }
   }
 
-  /** @returns whether there are more. */
-  private forward(limit: number): boolean {
-    const { speaker, forwarding } = this.options;
-    return speaker.forward((prefixes, id, route) => forwarding.want(prefixes, id, route), limit);
+  /** Hands over prefixes until then; the rest in the next turns, for which the speaker asks again. */
+  private forward(until: Millis): void {
+    const { speaker, forwarding, clock } = this.options;
+    const visit: Parameters<Speaker['forward']>[0] = (prefixes, id, route) =>
+      forwarding.want(prefixes, id, route);
+    while (speaker.forward(visit, FORWARDS)) if (clock.now() >= until) return void this.schedule();
   }
 
   /** One connection after the other, for so long as a turn may send. */

@@ -135,7 +135,7 @@ describe('FibSync', () => {
     expect(sync.inStep()).toBe(true);
   });
 
-  it('carries over at most 2048 prefixes at once', () => {
+  it('carries over at most 1024 prefixes at once', () => {
     const { kernel, clock, sync } = fixture();
     sync.start();
     clock.run();
@@ -147,8 +147,8 @@ describe('FibSync', () => {
     };
     for (let i = 0; i < 5000; i++) sync.want(prefix(`10.70.${i >> 8}.${i & 255}/32`), blackhole);
     clock.run();
-    expect(sizes).toEqual([2048, 2048, 904]);
-    expect(sync.counters).toMatchObject({ batches: 3, replaced: 5000, removed: 0, failures: 0 });
+    expect(sizes).toEqual([1024, 1024, 1024, 1024, 904]);
+    expect(sync.counters).toMatchObject({ batches: 5, replaced: 5000, removed: 0, failures: 0 });
   });
 
   it('adopts the routes of an earlier run, and sweeps those not wanted', () => {

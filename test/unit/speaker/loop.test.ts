@@ -43,6 +43,7 @@ function setup(outputs: Output[] = []) {
         const told = Math.min(limit, seen.toForward);
         seen.forwarded.push(told);
         seen.toForward -= told;
+        now += 3;
         return seen.toForward > 0;
       },
       take: () => outputs.splice(0),
@@ -132,19 +133,18 @@ describe('SpeakerLoop', () => {
     loop.stop();
   });
 
-  it('hands over 4096 prefixes a turn for forwarding, and goes on in the next', async () => {
+  it('hands over prefixes for forwarding for 6 ms a turn, and goes on in the next', async () => {
     const outputs: Output[] = [{ type: 'Forward' }];
     const { loop, seen, turn } = setup(outputs);
-    seen.toForward = 10_000;
+    seen.toForward = 2200;
     loop.feed(RECEIVED);
-    await turn();
-    for (let i = 0; i < 2; i++) {
-      outputs.push({ type: 'Forward' }); // which the speaker says as long as there are some
+    const turns: number[][] = [];
+    for (let i = 0; i < 4; i++) {
       await turn();
+      turns.push(seen.forwarded.splice(0));
+      outputs.splice(0, 1, { type: 'Forward' }); // which the speaker says as long as there are some
     }
-    outputs.push({ type: 'Forward' });
-    await turn(); // nothing asks for one more
-    expect([seen.forwarded, outputs.length]).toEqual([[4096, 4096, 1808], 1]);
+    expect(turns).toEqual([[512, 512], [512, 512], [152], []]);
     loop.stop();
   });
 
@@ -153,7 +153,7 @@ describe('SpeakerLoop', () => {
     seen.toForward = 10_000;
     loop.feed(RECEIVED);
     await turn();
-    expect(seen.forwarded).toEqual([10_000]);
+    expect(seen.toForward).toBe(0);
     loop.stop();
   });
 
