@@ -28,8 +28,14 @@ export interface Taken {
 export class Behind {
   /** Blocks with rows that it may not have as they are. */
   readonly blocks = new IdBitmap<number>();
-  /** @param rows  that it may have and that are gone, held. One that is there again is in a block. */
-  constructor(readonly rows: IdBitmap<RowId>) {}
+  /**
+   * @param rows  that it may have and that are gone, held. One that is there again is in a block.
+   * @param waits  they are of another group, and until this one has compared its whole table nobody knows which of them are gone.
+   */
+  constructor(
+    readonly rows: IdBitmap<RowId>,
+    public waits = false,
+  ) {}
 
   get size(): number {
     return this.blocks.size + this.rows.size;

@@ -89,7 +89,7 @@ export class UpdateGroup {
     // Encoded while its routes were nobody's here: from now on there is one that must not be told.
     if (this.adjRibOut.countOfSource(peer) > 0) this.encodedBlocks.clear();
     if (told === undefined) return this.walkAll(member);
-    member.behind = new Behind(told.rows);
+    member.behind = new Behind(told.rows, true);
     for (let block = 0; block < this.blockCount; block++) member.behind.blocks.add(block);
   }
 
@@ -182,6 +182,7 @@ export class UpdateGroup {
     this.alone.clear();
     for (let row = this.withdrawing.pop(); row !== NONE; row = this.withdrawing.pop())
       this.prefixes.release(row as RowId);
+    if (this.isUpToDate) for (const { behind: owed } of behind) if (owed !== undefined) owed.waits = false;
   }
 
   /** Is there something that `take` would give? */
@@ -202,6 +203,8 @@ export class UpdateGroup {
       out.message(this.refreshMark(ROUTE_REFRESH_SUBTYPE.BORR));
     }
     if (member.behind !== undefined) {
+      if (this.isUpToDate) member.behind.waits = false;
+      if (member.behind.waits) return out; // not withdrawn what is told again in a moment
       for (let left = BLOCKS_AT_ONCE; left > 0 && out.room > 0 && member.behind.size > 0; left--)
         this.feed(member, out);
       if (member.behind.size > 0) return this.unfinished(out);

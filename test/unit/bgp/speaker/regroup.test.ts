@@ -2,6 +2,7 @@
 
 import { ACCEPT_ALL, address, type PeerConfig, type Policy, prefix } from 'bgp-utils';
 import { type Host, Network } from 'bgp-utils/testing';
+import { announcement, Bench, OWN, passivePeer } from '../../../support/bench.ts';
 import { localRoute, peerConfig, speakerConfig } from '../../../support/peers.ts';
 
 const own = address('10.0.0.1');
@@ -54,6 +55,29 @@ describe('a change of export policy', () => {
     for (const leaf of leaves)
       expect([...leaf.forwarding.keys()].sort()).toEqual(['10.65.1.0/24', '10.65.3.0/24']);
     expect(hub.speaker.peerViews().every(({ counters }) => counters.lost === 0)).toBe(true);
+  });
+
+  it('for one of two withdraws nothing that it may still have, of a table that is compared in many turns', () => {
+    const [sender, mover, other] = others.map(String) as [string, string, string];
+    const peers = [sender, mover, other].map((each) => passivePeer(each, { routeReflectorClient: true }));
+    const bench = new Bench({ clusterId: OWN }, ...peers);
+    const [from, to] = [sender, mover, other].map((each) => bench.establish(each));
+    const table = Array.from({ length: 50_000 }, (_, i) => `20.${i >> 8}.${i & 255}.0/24`);
+    const attributes = { origin: 0 as const, asPath: [], localPref: 100, nextHop: { address: others[0]! } };
+    for (let at = 0; at < table.length; at += 500)
+      bench.received(from!, announcement(table.slice(at, at + 500), attributes));
+    const all = (): void => {
+      while (bench.speaker.hasBacklog) bench.turn();
+      for (let count = -1; count !== bench.sent.get(to!)!.length; bench.transmit(to!))
+        count = bench.sent.get(to!)!.length;
+    };
+    all();
+    expect(bench.told(to!).size).toBe(table.length);
+    bench.clear();
+    const config = { ...bench.view(mover).config, exportPolicy: rejecting('20.0.1.0/24') };
+    bench.tell({ type: 'ChangePeer', config });
+    all();
+    expect(bench.updates(to!).filter((update) => update.startsWith('-'))).toEqual(['-20.0.1.0/24']);
   });
 
   it('that changes no route sends nothing', () => {
