@@ -26,6 +26,9 @@ export interface KernelRule {
 
 /** Some peers say End-of-RIB a moment before their last routes: what an earlier run left may wait that long. */
 const SWEEP_GRACE_MS = 2000;
+/** Then it waits for what is decided on and not handed over yet, so often and so long. */
+const SETTLE_TRIES = 300;
+const SETTLE_MS = 100;
 
 const NOTHING: KernelRule = { poolOf: () => 0, route: () => undefined };
 
@@ -141,8 +144,16 @@ export class KernelPlane implements ForwardingPlane {
     return this.fib.view().flatMap(({ state, present }) => (state === 'adopted' ? present : []));
   }
 
-  sweep(): void {
-    setTimeout(() => this.fib.sweep(), SWEEP_GRACE_MS).unref();
+  /** @param isSettled  all that the speaker wants has been handed over: what it has only just held would go, and come back. */
+  sweep(isSettled: () => boolean): void {
+    this.sweepIn(SWEEP_GRACE_MS, isSettled, SETTLE_TRIES);
+  }
+
+  private sweepIn(delayMs: number, isSettled: () => boolean, tries: number): void {
+    setTimeout(() => {
+      if (tries === 0 || isSettled()) this.fib.sweep();
+      else this.sweepIn(SETTLE_MS, isSettled, tries - 1);
+    }, delayMs).unref();
   }
 }
 

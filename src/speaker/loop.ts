@@ -23,14 +23,14 @@ export interface ForwardingPlane {
   releaseNextHop(address: Address): void;
   /** Work off what was wanted. */
   flush(): void;
-  /** Routes that an earlier run left and nobody wants can go. */
-  sweep(): void;
+  /** Routes that an earlier run left and nobody wants can go. @param isSettled  nothing is wanted that was not handed over. */
+  sweep(isSettled: () => boolean): void;
 }
 
 export interface LoopOptions {
   readonly speaker: Pick<
     Speaker,
-    'handle' | 'take' | 'forward' | 'transmit' | 'nextDeadline' | 'hasBacklog' | 'rests'
+    'handle' | 'take' | 'forward' | 'transmit' | 'nextDeadline' | 'hasBacklog' | 'rests' | 'isSettled'
   >;
   readonly clock: Clock;
   readonly tcp: Pick<Tcp, 'connect' | 'room' | 'write' | 'close' | 'pause' | 'resume'>;
@@ -265,7 +265,7 @@ export class SpeakerLoop {
         return forwarding.releaseNextHop(output.address);
       case 'Converged':
         this.forward(Number.POSITIVE_INFINITY); // what the speaker wants is not left over
-        forwarding.sweep();
+        forwarding.sweep(() => this.options.speaker.isSettled);
         return this.options.onConverged(output);
       case 'Log':
         return this.options.onLog(output.event);

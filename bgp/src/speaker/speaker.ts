@@ -140,6 +140,12 @@ export class Speaker extends Membership {
     return this.routing.ipv4.hasBacklog || this.routing.ipv6.hasBacklog;
   }
 
+  /** All routes that came are decided on, and what is forwarded otherwise has been told. */
+  get isSettled(): boolean {
+    if (this.nextHops.unanswered > 0 || this.hasBacklog) return false;
+    return !FAMILIES.some((family) => this.routing[family].hasForwarding);
+  }
+
   /** Nothing follows from what was handled since the last `take`: so after a KEEPALIVE. */
   get rests(): boolean {
     return !this.changed && this.outputs.length === 0 && !this.hasBacklog && !this.failStatic.holds;

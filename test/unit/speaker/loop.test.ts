@@ -36,6 +36,7 @@ function setup(outputs: Output[] = []) {
         now += costMs;
       },
       hasBacklog: false,
+      isSettled: true,
       get rests() {
         return seen.rests;
       },
