@@ -8,6 +8,7 @@ import { NONE, type PeerIndex } from '../../../../bgp/src/route/route.ts';
 import { LookAhead } from '../../../../bgp/src/speaker/look-ahead.ts';
 import { INITIAL_CONTEXT } from '../../../../bgp/src/wire/context.ts';
 import { announcements, withdrawals } from '../../../bench/feed.ts';
+import { InProcessReflector } from '../../../bench/in-process.ts';
 
 const PREFIXES = 5000;
 const CONTEXT = { ...INITIAL_CONTEXT, families: ['ipv4', 'ipv6'] } as const;
@@ -82,4 +83,20 @@ it('takes any octets without a fault, and leaves the tables as they are', () => 
     }),
     { numRuns: 500 },
   );
+});
+
+it('is given every message that comes in pieces, also those that begin in one and end in the next', () => {
+  const reflector = new InProcessReflector(1);
+  reflector.connect([0]);
+  const octets = withdrawals({ family: 'ipv4', prefixes: 5000, perSet: 5 });
+  const given: Uint8Array[] = [];
+  const read = jest.spyOn(LookAhead.prototype, 'read').mockImplementation((all, start) => {
+    given.push(all.slice(start));
+  });
+  try {
+    for (let at = 0; at < octets.length; at += 6000) reflector.receive([[0, octets.subarray(at, at + 6000)]]);
+  } finally {
+    read.mockRestore();
+  }
+  expect(given.reduce((sum, each) => sum + asked(each), 0)).toBe(5000);
 });
