@@ -27,6 +27,7 @@ const ORIGIN_SHIFT = 16;
 const ORIGIN_MASK = 3 << ORIGIN_SHIFT;
 const LONG_LIVED_STALE = 4 << ORIGIN_SHIFT;
 const WELL_KNOWN = 8 << ORIGIN_SHIFT;
+const REFLECTED = 16 << ORIGIN_SHIFT;
 
 const AS_SET = 1;
 const AS_SEQUENCE = 2;
@@ -67,18 +68,23 @@ export class HeardSets extends AttributePool {
     return (this.records[id * WORDS + PATH_LENGTH]! & WELL_KNOWN) !== 0;
   }
 
+  /** Has ORIGINATOR_ID or CLUSTER_LIST (RFC 4456 §8): most sets have neither, and need not be looked through. */
+  isReflected(id: AttributesId): boolean {
+    return (this.records[id * WORDS + PATH_LENGTH]! & REFLECTED) !== 0;
+  }
+
   nextHop(id: AttributesId): NextHopId | typeof NONE {
     return (this.records[id * WORDS + NEXT_HOP]! - 1) as NextHopId;
   }
 
   /** As a BGP Identifier; undefined when the attribute is missing. */
   originatorId(id: AttributesId): number | undefined {
-    const found = this.find(id, ATTRIBUTE.ORIGINATOR_ID);
+    const found = this.isReflected(id) ? this.find(id, ATTRIBUTE.ORIGINATOR_ID) : undefined;
     return found && wordAt(this.segmentOf(id), found.value);
   }
 
   clusterListLength(id: AttributesId): number {
-    const found = this.find(id, ATTRIBUTE.CLUSTER_LIST);
+    const found = this.isReflected(id) ? this.find(id, ATTRIBUTE.CLUSTER_LIST) : undefined;
     return found === undefined ? 0 : (found.end - found.value) / 4;
   }
 
@@ -132,6 +138,10 @@ export class HeardSets extends AttributePool {
         return;
       case ATTRIBUTE.LOCAL_PREF:
         records[record + LOCAL_PREF] = wordAt(octets, value);
+        return;
+      case ATTRIBUTE.ORIGINATOR_ID:
+      case ATTRIBUTE.CLUSTER_LIST:
+        records[record + PATH_LENGTH]! |= REFLECTED;
         return;
       case ATTRIBUTE.COMMUNITIES:
         for (let at = value; at < end; at += 4) {

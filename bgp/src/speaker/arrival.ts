@@ -82,10 +82,8 @@ function isOrdinary(set: AttributesId, rules: ReceiveRules, heard: HeardSets, ne
   const nextHop = heard.nextHop(set);
   if (nextHop !== NONE && rules.ownAddresses.has(nextHops.addressOf(nextHop as NextHopId))) return false;
   if (holdsOwnAs(set, rules, heard)) return false;
-  const octets = heard.segmentOf(set);
-  const originator = heard.find(set, ATTRIBUTE.ORIGINATOR_ID);
-  if (originator !== undefined && wordAt(octets, originator.value) === ipv4ToNumber(rules.bgpIdentifier))
-    return false;
+  if (!heard.isReflected(set)) return true;
+  if (heard.originatorId(set) === ipv4ToNumber(rules.bgpIdentifier)) return false;
   return rules.clusterId === undefined || heard.find(set, ATTRIBUTE.CLUSTER_LIST) === undefined;
 }
 
