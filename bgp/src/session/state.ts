@@ -9,14 +9,14 @@ interface Counted {
 }
 
 /** No OPEN has been sent yet, on a connection or without one. */
-interface Waiting extends Counted {
+interface WaitingData extends Counted {
   readonly connectRetryAt: Millis;
   /** DelayOpenTimer: the connection is there, and our OPEN waits for the peer's until then (§8.1.1); NEVER when it does not run. */
   readonly delayOpenAt: Millis;
 }
 
 /** Both OPENs have been exchanged. */
-interface Agreed {
+interface AgreedData {
   readonly holdAt: Millis;
   readonly keepaliveAt: Millis;
   /** From when on the KEEPALIVE may go together with those of others: the least that jitter allows (§10). */
@@ -27,11 +27,17 @@ interface Agreed {
 export type Session =
   /** `startAt` is the IdleHoldTimer (§8.1.1): when the next automatic start is due. */
   | (Counted & { readonly state: 'Idle'; readonly startAt: Millis })
-  | (Waiting & { readonly state: 'Connect' })
-  | (Waiting & { readonly state: 'Active' })
+  | (WaitingData & { readonly state: 'Connect' })
+  | (WaitingData & { readonly state: 'Active' })
   | (Counted & { readonly state: 'OpenSent'; readonly holdAt: Millis })
-  | (Counted & Agreed & { readonly state: 'OpenConfirm' })
-  | (Counted & Agreed & { readonly state: 'Established'; readonly since: Millis });
+  | (Counted & AgreedData & { readonly state: 'OpenConfirm' })
+  | (Counted & AgreedData & { readonly state: 'Established'; readonly since: Millis });
+
+/** A session in one of these states. */
+export type In<S extends Session['state']> = Extract<Session, { state: S }>;
+export type Waiting = In<'Connect' | 'Active'>;
+export type Speaking = In<'OpenSent' | 'OpenConfirm' | 'Established'>;
+export type Agreed = In<'OpenConfirm' | 'Established'>;
 
 /** What the state machine needs to know of its peer. */
 export interface SessionTimers {

@@ -9,7 +9,7 @@ import { type AttributesId, NONE, type PathId, type PeerIndex, type PrefixId } f
 import type { PathAttributes } from '../wire/attribute/path-attributes.ts';
 import { WELL_KNOWN_COMMUNITY } from '../wire/constants.ts';
 import type { Origins } from './origins.ts';
-import type { Hold } from './sweeps.ts';
+import type { Hold } from './sweep-duties.ts';
 
 export interface HeldRoutesOptions {
   readonly adjRibIn: AdjRibIn;

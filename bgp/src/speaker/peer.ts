@@ -6,17 +6,9 @@ import { FAMILY, type Family } from '../net/family.ts';
 import { type Millis, NEVER } from '../net/time.ts';
 import type { End } from '../session/action.ts';
 import { type Event, errorEvent, notificationEvent } from '../session/event.ts';
-import {
-  dueEvent,
-  hastened,
-  heardFrom,
-  incomingSession,
-  mayKeepAlive,
-  newSession,
-  sessionDeadline,
-  step,
-} from '../session/fsm.ts';
+import { incomingSession, newSession, step } from '../session/fsm.ts';
 import { type Negotiated, negotiate } from '../session/negotiate.ts';
+import { dueEvent, hastened, heardFrom, mayKeepAlive, sessionDeadline } from '../session/timers.ts';
 import { CEASE, HEADER_OCTETS, MESSAGE_TYPE, ROUTE_REFRESH_SUBTYPE } from '../wire/constants.ts';
 import type { Frame } from '../wire/framer.ts';
 import { type Decoded, decodeMessage, encodeMessage, type Message } from '../wire/message.ts';

@@ -1,16 +1,9 @@
 import { address, CEASE, ERROR_CODE, NEVER, notification } from 'bgp-utils';
 import type { Event } from '../../../../bgp/src/session/event.ts';
-import {
-  dueEvent,
-  incomingSession,
-  mayKeepAlive,
-  newSession,
-  type Step,
-  sessionDeadline,
-  step,
-} from '../../../../bgp/src/session/fsm.ts';
+import { incomingSession, newSession, type Step, step } from '../../../../bgp/src/session/fsm.ts';
 import type { Negotiated } from '../../../../bgp/src/session/negotiate.ts';
 import type { Session, SessionTimers } from '../../../../bgp/src/session/state.ts';
+import { dueEvent, mayKeepAlive, sessionDeadline } from '../../../../bgp/src/session/timers.ts';
 
 const timers: SessionTimers = {
   passive: false,
