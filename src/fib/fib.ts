@@ -22,7 +22,7 @@ import {
   type Prefix,
   type PrefixId,
 } from 'bgp-utils';
-import type { RouteBatch } from '../kernel/batch.ts';
+import { HOW, type RouteBatch } from '../kernel/batch.ts';
 import {
   IPV6_DEFAULT_METRIC,
   type KernelError,
@@ -175,6 +175,15 @@ export class Fib {
       if (!fine && error !== undefined) told.push(error);
     }
     return told;
+  }
+
+  /** IPv4 takes metric 0 in a removal for any metric: where the route was gone already, another one of the prefix went in its place. */
+  mayHaveRemovedOthers(batch: RouteBatch): boolean {
+    for (let at = 0; at < batch.size; at++) {
+      if (batch.how[at] !== HOW.REMOVE || batch.metric[at] !== 0 || batch.family[at] !== 0) continue;
+      if (this.#rows.ipv4.haveOf(batch.id[at] as PrefixId) !== NO_TARGET) return true;
+    }
+    return false;
   }
 
   /** Makes failed changes due again. @param now  those whose time has come; NEVER: all but fights, since something has changed. */

@@ -245,6 +245,7 @@ export class FibSync {
     this.#tell(batch, told);
     // An object may have gone with its interface, without a word.
     if (errors.some(({ index }) => batch.via[index]!.object !== undefined)) this.#look();
+    if (this.#fib.mayHaveRemovedOthers(batch)) this.#rescan.soon();
     // Routes of ours may have become, or ceased to be, a way to someone's next hop.
     if (this.#nextHops.leadSomewhere(batch)) this.#nextHops.resolveSoon();
   }

@@ -219,7 +219,8 @@ export class MemoryKernel implements Kernel {
     if (failing !== undefined) return { name: failing, message: `made to fail with ${failing}` };
     const before = this.#own.find(route.prefix, route.metric);
     if (change.type === 'remove') {
-      if (before !== undefined) this.#own.remove(before);
+      const gone = before ?? this.#insteadOfMetric0(route);
+      if (gone !== undefined) this.#own.remove(gone);
       return undefined;
     }
     const conflict = this.#foreign.find(route.prefix, route.metric);
@@ -235,6 +236,13 @@ export class MemoryKernel implements Kernel {
     if (before !== undefined) this.#own.remove(before);
     this.#own.add(route);
     return undefined;
+  }
+
+  /** Linux takes 0 in the removal of an IPv4 route for whatever metric there is, the lowest first. */
+  #insteadOfMetric0({ prefix, type, metric }: KernelRoute): KernelRoute | undefined {
+    if (metric !== 0) return undefined;
+    const others = this.#own.at(prefix).filter((each) => each.type === type);
+    return [...others].sort((a, b) => a.metric - b.metric)[0];
   }
 
   #onLink(gateway: Address): boolean {

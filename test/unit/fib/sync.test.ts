@@ -99,6 +99,18 @@ describe('ignored interfaces (Calico data model §3.1)', () => {
   });
 });
 
+it('a removal with metric 0, which Linux takes for any metric in IPv4, is looked after when it may have hit another route', () => {
+  const { kernel, clock, sync } = fixture();
+  kernel.addByOthers(route('10.0.1.0/24', 0, 2, hop(undefined, 'eth1')));
+  sync.start();
+  sync.want(P, { type: 'unicast', nextHops: [address('10.0.1.2')], metric: 0 });
+  clock.run();
+  kernel.takeDown('eth1'); // and the route with it, of which nobody has heard yet
+  sync.want(P, to(A));
+  clock.advance(200);
+  expect(kernel.routes()).toEqual([route(P, 1024, PROTOCOL_BGP, hop(A))]);
+});
+
 describe('routes of other programs', () => {
   it('that may have changed are told once for all that come together; ours are not', async () => {
     const { kernel, clock } = fixture();
