@@ -7,7 +7,6 @@ import type { Pump } from './pump.ts';
 import type { Timers } from './timers.ts';
 
 const RESCAN_MS = 60_000;
-/** After a list that had holes. */
 const RESCAN_AGAIN_MS = 1000;
 
 export interface RescanOptions {
@@ -32,6 +31,11 @@ export class Rescan {
 
   later(delayMs = RESCAN_MS): void {
     this.#options.timers.after('rescan', delayMs, () => this.#startWhenFree());
+  }
+
+  /** A list had holes. */
+  again(): void {
+    this.later(RESCAN_AGAIN_MS);
   }
 
   soon(): void {

@@ -121,16 +121,25 @@ export class FibSync {
     if (typeof this.#kernel.objects === 'string')
       this.#onLog({ event: 'no-next-hop-objects', reason: this.#kernel.objects });
     this.#look();
-    for (const list of this.#kernel.scan()) {
-      this.#fib.adopt(list);
-      for (let at = 0; at < list.size; at++)
-        for (const hop of list.via[at]!.nextHops) this.#interfaces.add(hop.interface ?? '');
-    }
+    const isWhole = this.#adopt(this.#kernel.scan());
     this.#started = true;
     const routes = this.#fib.sizes.present;
     if (routes > 0) this.#onLog({ event: 'routes-adopted', routes });
     this.#work();
-    this.#rescan.later();
+    if (isWhole) this.#rescan.later();
+    else this.#rescan.again(); // what it left out is adopted then, before anything is swept
+  }
+
+  /** @returns whether the list was whole. */
+  #adopt(scan: ReturnType<Kernel['scan']>): boolean {
+    let step = scan.next();
+    for (; !step.done; step = scan.next()) {
+      const list = step.value;
+      this.#fib.adopt(list);
+      for (let at = 0; at < list.size; at++)
+        for (const hop of list.via[at]!.nextHops) this.#interfaces.add(hop.interface ?? '');
+    }
+    return step.value;
   }
 
   /** @param patterns  of interfaces whose networks resolve no next hop. */

@@ -453,6 +453,22 @@ describe('FibSync', () => {
       expect(sync.counters).toMatchObject({ rescans: 3, corrected: 1 });
     });
 
+    it('asks again after a second when the list at the start had holes, and takes over what that left out', () => {
+      const { kernel, clock, sync } = fixture();
+      kernel.addByOthers(route(P, 1024, PROTOCOL_BGP, hop(A)));
+      const scan = kernel.scan.bind(kernel);
+      kernel.scan = function* () {
+        kernel.scan = scan;
+        yield new RouteBatch();
+        return false;
+      };
+      sync.start();
+      expect(sync.view(P)).toEqual([]);
+      clock.advance(1000);
+      expect(sync.view(P)).toMatchObject([{ state: 'adopted' }]);
+      expect(prefixes(kernel)).toEqual([P]);
+    });
+
     it('asks again after a second when a list had holes, and believes no absence meanwhile', () => {
       const { kernel, clock, sync } = fixture();
       sync.start();
