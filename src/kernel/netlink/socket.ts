@@ -136,8 +136,9 @@ export class Changes {
 
   constructor(readonly fd: number) {}
 
-  /** @returns the first of `count` sequence numbers. */
+  /** Before anything is written: a thread may still read what was. @returns the first of `count` sequence numbers. */
   sequence(count: number): number {
+    if (this.#sending) throw new Error('invariant: one batch of changes at a time');
     return this.#sequences.take(count);
   }
 
@@ -152,7 +153,6 @@ export class Changes {
     take: TakeAnswer,
     done: (failed: SystemError | undefined) => void,
   ): void {
-    if (this.#sending) throw new Error('invariant: one batch of changes at a time');
     this.#sending = true;
     sendLater(this.fd, octets, length, (sent) => {
       this.#sending = false;
