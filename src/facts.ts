@@ -173,12 +173,17 @@ function readiness(parts: Parts): StatusFacts['ready'] {
       `this node takes no part in BGP: ${own ? `${own.resource} ${own.field} ${own.message}` : 'see resolve'}`,
     );
   } else if (!parts.advertised()) reasons.push('own routes are not advertised yet');
-  if (parts.fib !== undefined && !parts.fib.inStep()) {
+  if (parts.fib !== undefined && !keepsUp(parts.fib)) {
     const { pending, failed } = parts.fib.sizes;
     reasons.push(`the kernel is not in step: ${pending} changes pending, ${failed} failed`);
   }
   return { ok: reasons.length === 0, reasons };
 }
+
+/** Containers come and go all the time: a change that is on its way to the kernel unreadies no node. */
+const LAG_MS = 5000;
+
+const keepsUp = (fib: FibSync): boolean => fib.sizes.failed === 0 && fib.lagMs < LAG_MS;
 
 function kernelFacts({ fib }: Parts): KernelFacts {
   if (fib === undefined) {
@@ -186,10 +191,7 @@ function kernelFacts({ fib }: Parts): KernelFacts {
     return { mode: 'none', inStep: true, ...none };
   }
   const { present, pending, failed } = fib.sizes;
-  const lastError =
-    failed === 0
-      ? undefined
-      : (fib.refusedNextHops()[0] ?? fib.view().find(({ state }) => state === 'failed')?.reason);
+  const lastError = failed === 0 ? undefined : fib.refusal;
   const { fights, counters } = fib;
   return {
     mode: 'netlink',

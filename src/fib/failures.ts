@@ -43,6 +43,12 @@ export class Failures {
     return this.#waiting.size;
   }
 
+  /** Why, of any that waits. */
+  get example(): string | undefined {
+    for (const row of this.#waiting) return this.#byRow.get(row)?.message;
+    return undefined;
+  }
+
   isWaiting(row: PrefixId): boolean {
     return this.#waiting.has(row);
   }

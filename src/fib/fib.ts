@@ -304,6 +304,12 @@ export class Fib {
     return ipv4.pending > 0 || ipv6.pending > 0 || (this.#sets.objects?.pending ?? 0) > 0;
   }
 
+  /** Why the kernel refused a route; undefined: it has refused none. */
+  get refusal(): string | undefined {
+    const { ipv4, ipv6 } = this.#rows;
+    return ipv4.failures.example ?? ipv6.failures.example;
+  }
+
   get sizes(): FibSizes {
     const { ipv4, ipv6 } = this.#rows;
     const routes = ipv4.pending + ipv4.flying + ipv6.pending + ipv6.flying;

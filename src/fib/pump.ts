@@ -3,7 +3,7 @@
 // meanwhile. But nothing that would be learned of the kernel counts while it may be of before or after a change of ours: news, lists
 // and looks wait until the batch has come to something (`whenFree`).
 
-import { NEVER } from 'bgp-utils';
+import { type Millis, NEVER } from 'bgp-utils';
 import { RouteBatch } from '../kernel/batch.ts';
 import type { Kernel, RouteError } from '../kernel/kernel.ts';
 import type { Fib } from './fib.ts';
@@ -47,6 +47,8 @@ export class Pump {
   /** Something was changed since the last `collect`. */
   #used = false;
   #closed = false;
+  /** When there was something to do again, since there was nothing. */
+  #behindSince: Millis | undefined;
 
   constructor(options: PumpOptions) {
     this.#options = options;
@@ -55,6 +57,11 @@ export class Pump {
   /** Nothing is on its way to the kernel. */
   get isFree(): boolean {
     return !this.#busy;
+  }
+
+  /** For how long there has been something to do without a pause, in milliseconds; 0: there is nothing. */
+  get lagMs(): number {
+    return this.#behindSince === undefined ? 0 : this.#options.clock.now() - this.#behindSince;
   }
 
   /** In the next turn, after all that wants something in this one. Called once a route. */
@@ -128,8 +135,9 @@ export class Pump {
   }
 
   #begin(): void {
-    const { timers, onSlow } = this.#options;
+    const { timers, clock, onSlow } = this.#options;
     this.#busy = true;
+    this.#behindSince ??= clock.now();
     timers.after('slow', SLOW_MS, () => onSlow(SLOW_MS / 1000));
   }
 
@@ -147,6 +155,7 @@ export class Pump {
   #rest(): void {
     const { fib, objects, timers } = this.#options;
     if (fib.isDue) return this.soon(); // objects had their rounds
+    this.#behindSince = undefined;
     for (const resolve of this.#idle.splice(0)) resolve();
     if (objects.changes === 0 || !this.#used) return;
     this.#used = false;

@@ -201,6 +201,11 @@ export class FibSync {
     return this.#started && this.#pump.isFree && pending === 0 && failed === 0;
   }
 
+  /** For how long changes have been on their way to the kernel without a pause, in milliseconds: a moment, as a rule. */
+  get lagMs(): number {
+    return this.#started ? this.#pump.lagMs : Number.POSITIVE_INFINITY;
+  }
+
   view(prefix?: Prefix): readonly FibView[] {
     return this.#fib.view(prefix);
   }
@@ -222,9 +227,9 @@ export class FibSync {
     return this.#fib.fights(this.#clock.now()) + this.#objects.fights();
   }
 
-  /** Why the kernel does not take next hops. */
-  refusedNextHops(): readonly string[] {
-    return this.#fib.refusedNextHops();
+  /** Why the kernel has not taken something that is wanted, as one example; a next hop before a route. */
+  get refusal(): string | undefined {
+    return this.#fib.refusedNextHops()[0] ?? this.#fib.refusal;
   }
 
   /** Takes all our routes out of the kernel. Resolves when that was tried for each of them. */

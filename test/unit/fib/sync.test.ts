@@ -67,6 +67,14 @@ function fixture(): Fixture {
 const news = () => new Promise((resolve) => setImmediate(resolve));
 const prefixes = (kernel: MemoryKernel) => kernel.routes().map((each) => each.prefix);
 
+it('is behind for ever until it has been started', () => {
+  const { clock, sync } = fixture();
+  expect(sync.lagMs).toBe(Number.POSITIVE_INFINITY);
+  sync.start();
+  clock.run();
+  expect(sync.lagMs).toBe(0);
+});
+
 describe('ignored interfaces (Calico data model §3.1)', () => {
   it.each<[readonly string[], string, number | undefined]>([
     [[], '10.0.0.2', 0],
@@ -261,6 +269,7 @@ describe('FibSync', () => {
     expect(sync.view(P)).toMatchObject([
       { state: 'failed', reason: expect.stringMatching(/^EEXIST.*static/) },
     ]);
+    expect(sync.refusal).toMatch(/^EEXIST.*static/);
     kernel.removeByOthers(theirs);
     await news();
     clock.advance(50);
@@ -553,6 +562,19 @@ describe('FibSync', () => {
       kernel.work.finish();
       clock.advance(20_000);
       expect([log.length, sync.inStep()]).toEqual([1, true]);
+    });
+
+    it('lags behind for as long as it has had something to do without a pause', () => {
+      const { kernel, clock, sync } = onItsWay();
+      expect([sync.inStep(), sync.lagMs]).toEqual([false, 0]);
+      clock.advance(4_000);
+      sync.want(prefix('10.65.0.64/26'), to(A));
+      clock.advance(2_000);
+      expect(sync.lagMs).toBe(6_000);
+      kernel.work.waits = false;
+      kernel.work.finish();
+      clock.advance(1);
+      expect([sync.inStep(), sync.lagMs]).toEqual([true, 0]);
     });
 
     it('removes all of ours on leaving, those on their way too', async () => {
