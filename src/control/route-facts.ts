@@ -16,7 +16,7 @@ import type { RouteQuery } from './source.ts';
 
 type SpeakerRoutes = Pick<Speaker, 'routes' | 'advertisedTo' | 'longestMatch'>;
 
-/** What is on the page, and the prefix behind it: of a million routes no more is made than is shown. */
+/** What is on the page, and the prefix behind it. */
 export function* routeFacts(
   speaker: SpeakerRoutes,
   query: RouteQuery,
